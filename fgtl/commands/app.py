@@ -1,0 +1,71 @@
+"""`fgtl VERB --flags`: find the verb, parse its flags, run it, turn what went wrong into a message and an exit code."""
+
+import errno
+import sys
+from importlib import import_module
+
+from fgtl.commands.flags import HelpShown, parse
+from fgtl.errors import FgtlError, UsageError, did_you_mean
+
+INTERRUPTED = 130
+
+# verb -> what it does, in the order of the work. The modules are imported only when their verb is called.
+VERBS = {
+    "quickstart": "the whole main job on an embedded data set: draw, convert, fine-tune, evaluate, report",
+    "synth": "draw the embedded fine-grained bird set, in the layout of CUB-200-2011",
+    "convert": "official download or folder of images -> record set (sharded TFRecords)",
+    "verify": "re-read a record set -> 'whole', or the exact damage",
+    "train": "record set + backbone + head -> run",
+    "evaluate": "run + record set -> accuracy, confusion, per class, calibration",
+    "predict": "run + images -> class names and probabilities",
+    "report": "run -> report.html, written anew",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line (without the program's name) and return the exit code."""
+    verb = arguments[0] if arguments else "--help"
+    try:
+        if verb in ("--help", "-h", "help"):
+            print(_overview())
+            return 0
+        if verb == "--version":
+            print(import_module("fgtl").__version__)
+            return 0
+        if verb not in VERBS:
+            raise UsageError(
+                f"There is no verb {verb!r}.", expected=f"one of: {', '.join(VERBS)}.", fix=did_you_mean(verb, VERBS)
+            )
+        command = import_module(f"fgtl.commands.{verb.replace('-', '_')}")
+        command.main(parse(command.Config, verb, arguments[1:]))
+        return 0
+    except HelpShown:
+        return 0
+    except FgtlError as error:
+        print(f"fgtl {verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"fgtl {verb}: interrupted. The same command goes on where it stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        print(f"fgtl {verb}: {_explain(error)}", file=sys.stderr)
+        return 1
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _explain(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full ({error.filename or 'while writing'}). Nothing half-written was kept as finished; free space and run it again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"No permission to write or read {error.filename}. Choose another folder, or change its permissions."
+    return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb.ljust(width)}  {text}" for verb, text in VERBS.items()]
+    return "\n".join(["usage: fgtl VERB --flags      (fgtl VERB --help lists the flags)", "", *lines])

@@ -1,0 +1,108 @@
+"""Absl flags generated from a verb's frozen dataclass, and the dataclass filled from a command line."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from absl import flags as absl_flags
+
+from fgtl.errors import UsageError, did_you_mean
+from fgtl.knobs import Knobs, knob_groups, plain_type
+
+ConfigT = TypeVar("ConfigT", bound=Knobs)
+
+
+class HelpShown(Exception):
+    """--help was asked for and printed: nothing is left to do."""
+
+
+def parse(config: type[ConfigT], verb: str, arguments: list[str]) -> ConfigT:
+    """Build the config from flags such as `--batch_size=64`, `--flip`, `--noflip`, `--flagfile=FILE`.
+
+    A field called `files` takes the positional arguments.
+
+    Raises:
+        UsageError: unknown flag (with the nearest name), wrong value, or unexpected positional argument.
+        HelpShown: after `--help` was printed.
+    """
+    if any(word in ("--help", "-h", "-help", "--helpfull") for word in arguments):
+        print(_help(config, verb))
+        raise HelpShown
+    values = _flag_values(config)
+    try:
+        left = values([verb, *arguments])[1:]
+    except absl_flags.UnrecognizedFlagError as error:
+        known = [field.name for field in dataclasses.fields(config)]
+        raise UsageError(
+            f"There is no flag --{error.flagname}.",
+            fix=f"{did_you_mean(error.flagname.removeprefix('no'), known)} fgtl {verb} --help lists them.".strip(),
+        ) from None
+    except (absl_flags.Error, OSError) as error:
+        raise UsageError(f"{str(error).rstrip('.')}.", fix=f"fgtl {verb} --help lists the flags.") from None
+    given = {field.name: _value(config, field, values) for field in dataclasses.fields(config)}
+    if "files" in given:
+        given["files"] = (*(given["files"] or ()), *left)
+    elif left:
+        raise UsageError(f"{left[0]!r} is not a flag.", expected="--name=value or --name value.")
+    return config(**given)
+
+
+# absl's DEFINE_* by the field's type; a path is a string to absl and becomes a Path in `_value`.
+_DEFINE: dict[type, Callable[..., Any]] = {
+    bool: absl_flags.DEFINE_boolean,
+    int: absl_flags.DEFINE_integer,
+    float: absl_flags.DEFINE_float,
+    tuple: absl_flags.DEFINE_list,
+    str: absl_flags.DEFINE_string,
+    Path: absl_flags.DEFINE_string,
+}
+
+
+def _flag_values(config: type[Knobs]) -> absl_flags.FlagValues:
+    values = absl_flags.FlagValues()
+    for field in dataclasses.fields(config):
+        kind, _ = plain_type(config, field)
+        default: Any = field.default
+        if isinstance(default, tuple):
+            default = list(default)
+        elif isinstance(default, Path):
+            default = str(default)
+        _DEFINE[kind](field.name, default, field.metadata["help"], flag_values=values)
+    return values
+
+
+def _value(config: type[Knobs], field: dataclasses.Field[Any], values: absl_flags.FlagValues) -> Any:
+    value = values[field.name].value
+    kind, _ = plain_type(config, field)
+    if value is None or kind is bool:
+        return value
+    return kind(value)
+
+
+def _help(config: type[Knobs], verb: str) -> str:
+    summary = (sys.modules[config.__module__].__doc__ or "").strip().splitlines()[0]
+    lines = [f"usage: fgtl {verb} --flags", "", f"  {summary}"]
+    for title, fields in knob_groups(config):
+        lines += ["", f"{title}:"]
+        rows = [(_signature(config, field), field.metadata["help"], _default(field)) for field in fields]
+        width = max(len(signature) for signature, _, _ in rows)
+        lines += [f"  {signature.ljust(width)}  {help}{default}" for signature, help, default in rows]
+    return "\n".join([*lines, "", "  --flagfile FILE: read flags from a file, one a line (recipes/*.flags)."])
+
+
+def _signature(config: type[Knobs], field: dataclasses.Field[Any]) -> str:
+    kind, _ = plain_type(config, field)
+    if kind is bool:
+        return f"--[no]{field.name}"
+    if field.metadata["choices"]:
+        return f"--{field.name} {'|'.join(field.metadata['choices'])}"
+    return f"--{field.name} {({int: 'N', float: 'X', tuple: 'A,B'}).get(kind, field.name.rsplit('_', 1)[-1].upper())}"
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default in (None, "", ()):
+        return ""
+    value = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    return f" ({value})"

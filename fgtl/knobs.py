@@ -1,0 +1,122 @@
+"""Knobs: the fields of frozen dataclasses, each named in one place, from which the flags are generated.
+
+A verb's `Config` derives from `Knobs` and, where it shares knobs with other verbs, from smaller groups of them:
+
+    @dataclass(frozen=True)
+    class InputKnobs(Knobs):
+        "How images are read."                       # the group's title in --help
+        batch_size: int = flag(64, "images a step", low=1)
+
+    @dataclass(frozen=True)
+    class Config(InputKnobs, OptimizerKnobs): ...
+
+A library function asks for the group it needs (`training_batches(selection, knobs: InputKnobs)`), and a whole
+Config is one of those, so no knob is ever copied from one object to another.
+"""
+
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fgtl.errors import UsageError
+
+
+def flag(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that is also a command line flag.
+
+    Args:
+        default: value when the flag is not given. A path may name other fields in braces: "records/{dataset}".
+        help: one phrase, with the unit.
+        low, high: inclusive bounds of a number.
+        choices: the permitted strings.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """Base of all configs: checks every field's bounds and fills the braces in path defaults."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            _check(field, value)
+            if isinstance(value, Path) and "{" in str(value):
+                object.__setattr__(self, field.name, Path(_fill(str(value), self)))
+            elif "Path" in str(field.type) and isinstance(value, str):
+                object.__setattr__(self, field.name, Path(_fill(value, self)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields as JSON-ready values: paths become strings, tuples lists."""
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+def knob_groups(config: type[Knobs]) -> Iterator[tuple[str, list[dataclasses.Field[Any]]]]:
+    """(title, fields) of the config's own knobs first, then of each group it derives from.
+
+    The title is the first line of the docstring of the class that declares the fields.
+    """
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    for owner in config.__mro__:
+        own = [fields.pop(name) for name in inspect.get_annotations(owner) if name in fields]
+        if own:
+            yield (owner.__doc__ or owner.__name__).strip().splitlines()[0].rstrip("."), own
+
+
+def plain_type(config: type[Knobs], field: dataclasses.Field[Any]) -> tuple[type, bool]:
+    """(type, may be None) of a field; the type is bool, int, float, str, Path or tuple (of strings)."""
+    hint = typing.get_type_hints(config)[field.name]
+    options = [hint]
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        options = list(typing.get_args(hint))
+    kept = [option for option in options if option is not type(None)]
+    if len(kept) != 1:
+        raise TypeError(f"{config.__name__}.{field.name}: a knob has one type, or one type and None; got {hint}")
+    return typing.get_origin(kept[0]) or kept[0], len(kept) < len(options)
+
+
+def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
+    if choices and value is not None and any(item not in choices for item in _items(value)):
+        raise UsageError(f"--{field.name}={value} is not a choice.", expected=f"one of: {', '.join(choices)}.")
+    if value is None or isinstance(value, (str, Path)):
+        return
+    # `not (value >= low)` rather than `value < low`: not-a-number must fail too.
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bounds = " and ".join(
+            f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
+        )
+        raise UsageError(f"--{field.name}={value} is out of range.", expected=f"{bounds} ({field.metadata['help']}).")
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _fill(template: str, knobs: Knobs) -> str:
+    """Put other fields' values into braces; a path or handle contributes its last part, without `.toml`."""
+
+    def value_of(match: re.Match[str]) -> str:
+        text = str(getattr(knobs, match[1])).rstrip("/").removesuffix(".toml")
+        return re.sub(r"[^\w.+=-]", "_", Path(text).name) or "unnamed"
+
+    return re.sub(r"\{(\w+)\}", value_of, template)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

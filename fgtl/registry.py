@@ -1,0 +1,68 @@
+"""A name -> object table with a helpful miss. Backbones, heads, losses and layouts each have one."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from fgtl.errors import UsageError, did_you_mean
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to objects, filled by decorators.
+
+    Args:
+        noun: what the entries are, for messages ("backbone").
+        package: dotted package whose modules register entries; imported when a name is first looked up, so that
+            adding one means adding one file.
+    """
+
+    def __init__(self, noun: str, package: str) -> None:
+        self._noun = noun
+        self._package: str | None = package
+        self._entries: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that enters an object under `name`; raises ValueError when the name is taken."""
+
+        def enter(entry: T) -> T:
+            if name in self._entries:
+                raise ValueError(f"two {self._noun}s are called {name!r}")
+            self._entries[name] = entry
+            return entry
+
+        return enter
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self._load()
+        return sorted(self._entries)
+
+    def __getitem__(self, name: str) -> T:
+        self._load()
+        if name not in self._entries:
+            raise UsageError(
+                f"There is no {self._noun} called {name!r}.",
+                expected=f"one of: {', '.join(self.names())}.",
+                fix=did_you_mean(name, self._entries),
+            )
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._entries
+
+    def _load(self) -> None:
+        if self._package is None:
+            return
+        package, self._package = self._package, None
+        import_modules_of(import_module(package))
+
+
+def import_modules_of(package: ModuleType) -> None:
+    """Import every module directly inside `package`."""
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Set up a development environment and run the test suite; arguments go to pytest. Can be run again.
+#   ./scripts/test.sh              everything that is not slow
+#   ./scripts/test.sh -m slow      the rest
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+install_fgtl dev
+if [ "$#" -eq 0 ]; then
+    set -- -m "not slow"
+fi
+exec "$PYTHON_WITH_FGTL" -m pytest "$@"

@@ -1,0 +1,108 @@
+"""The command line as a person meets it: help, unknown verbs and flags, exit codes, start-up time."""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fgtl.commands.app import VERBS, main
+from fgtl.commands.flags import HelpShown, parse
+from fgtl.errors import UsageError
+from fgtl.knobs import Knobs, flag
+
+
+@dataclass(frozen=True)
+class Config(Knobs):
+    """What to do."""
+
+    batch_size: int = flag(64, "images a step", low=1)
+    flip: bool = flag(True, "mirror half of the images")
+    output: Path = flag("out", "where to")
+    names: tuple[str, ...] = flag((), "some names")
+    seed: int | None = flag(None, "seed")
+    files: tuple[str, ...] = flag((), "files")
+
+
+def test_flags_fill_the_dataclass() -> None:
+    config = parse(Config, "x", ["--batch_size=8", "--noflip", "--names", "a,b", "--output", "here", "p.jpg", "q.jpg"])
+    assert config == Config(8, False, Path("here"), ("a", "b"), None, ("p.jpg", "q.jpg"))
+
+
+def test_a_flagfile_is_read(tmp_path: Path) -> None:
+    (tmp_path / "small.flags").write_text("# small\n--batch_size=4\n--seed=0\n")
+    config = parse(Config, "x", [f"--flagfile={tmp_path / 'small.flags'}", "--noflip"])
+    assert (config.batch_size, config.seed, config.flip) == (4, 0, False)
+
+
+def test_an_unknown_flag_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="--batchsize(.|\n)*'batch_size'"):
+        parse(Config, "x", ["--batchsize=3"])
+
+
+@pytest.mark.parametrize("words", [["--batch_size=many"], ["--batch_size=0"], ["--flagfile=/no/such"]])
+def test_wrong_values_are_usage_errors(words: list[str]) -> None:
+    with pytest.raises(UsageError):
+        parse(Config, "x", words)
+
+
+def test_help_is_grouped_and_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(HelpShown):
+        parse(Config, "x", ["--help"])
+    shown = capsys.readouterr().out
+    assert "What to do:" in shown
+    assert "--batch_size N" in shown
+    assert "images a step (64)" in shown
+    assert "--[no]flip" in shown
+
+
+def test_an_unknown_verb_exits_2_and_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convrt"]) == 2
+    assert "'convert'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    assert f"usage: fgtl {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_refuses_an_unknown_flag_with_exit_2(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--no_such_flag=1"]) == 2
+    assert "no_such_flag" in capsys.readouterr().err
+
+
+def best_of_three_seconds(words: list[str]) -> float:
+    """The least of three: the machine may be doing other things."""
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        times.append(time.monotonic() - start)
+    return min(times)
+
+
+def test_import_takes_no_tensorflow_and_no_time() -> None:
+    listing = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import fgtl"], capture_output=True, text=True, check=True
+    ).stderr
+    assert "tensorflow" not in listing
+    assert "keras" not in listing
+    # The interpreter's own start is subtracted: the claim is about `import fgtl`.
+    assert best_of_three_seconds(["-c", "import fgtl"]) - best_of_three_seconds(["-c", "pass"]) < 0.5
+
+
+def test_help_answers_within_a_second() -> None:
+    assert best_of_three_seconds(["-m", "fgtl", "--help"]) < 1.0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_needs_no_tensorflow(verb: str) -> None:
+    code = (
+        f"import sys; from fgtl.commands.app import main; main(['{verb}', '--help']); "
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
