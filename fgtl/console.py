@@ -8,8 +8,9 @@ from tqdm import tqdm
 
 
 def say(text: str = "") -> None:
-    """One line of the command's own output."""
-    print(text, flush=True)
+    """One line of the command's own output; a bar that is being drawn moves below it."""
+    with tqdm.external_write_mode():
+        print(text, flush=True)
 
 
 def warn(text: str) -> None:

@@ -86,7 +86,7 @@ def _help(config: type[Knobs], verb: str) -> str:
     lines = [f"usage: fgtl {verb} --flags", "", f"  {summary}"]
     for title, fields in knob_groups(config):
         lines += ["", f"{title}:"]
-        rows = [(_signature(config, field), field.metadata["help"], _default(field)) for field in fields]
+        rows = [(_signature(config, field), _explanation(field), _default(field)) for field in fields]
         width = max(len(signature) for signature, _, _ in rows)
         lines += [f"  {signature.ljust(width)}  {help}{default}" for signature, help, default in rows]
     return "\n".join([*lines, "", "  --flagfile FILE: read flags from a file, one a line (recipes/*.flags)."])
@@ -96,13 +96,18 @@ def _signature(config: type[Knobs], field: dataclasses.Field[Any]) -> str:
     kind, _ = plain_type(config, field)
     if kind is bool:
         return f"--[no]{field.name}"
-    if field.metadata["choices"]:
-        return f"--{field.name} {'|'.join(field.metadata['choices'])}"
     return f"--{field.name} {({int: 'N', float: 'X', tuple: 'A,B'}).get(kind, field.name.rsplit('_', 1)[-1].upper())}"
 
 
+def _explanation(field: dataclasses.Field[Any]) -> str:
+    choices = field.metadata["choices"]
+    return f"{'|'.join(choices)}: {field.metadata['help']}" if choices else field.metadata["help"]
+
+
 def _default(field: dataclasses.Field[Any]) -> str:
-    if field.default in (None, "", ()):
+    if field.default in (None, "", ()) or field.default is dataclasses.MISSING:
         return ""
+    if isinstance(field.default, bool):
+        return f" ({'yes' if field.default else 'no'})"
     value = ",".join(field.default) if isinstance(field.default, tuple) else field.default
     return f" ({value})"

@@ -1,0 +1,105 @@
+"""List files: train.txt, val.txt and perhaps test.txt, one image a line, as the iNaturalist-transfer code reads them.
+
+train.txt    <path below the root>: <label>          the path may hold blanks, and ": " too: the last one counts
+labels.txt   <label>:<class name>                    optional
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from fgtl.converters import READERS
+from fgtl.converters.checks import check_counts, check_options
+from fgtl.converters.tables import Line, below_root, enter, integer, read_lines, require_files, require_images
+from fgtl.datasets import Card, Sample
+from fgtl.errors import DataError
+
+_SPLIT_OF = {"train.txt": "train", "val.txt": "validation", "test.txt": "test"}
+
+
+@READERS.register("lists")
+def read_lists(card: Card, root: Path) -> Iterator[Sample]:
+    """Samples in list order, train before validation before test; the id is the path as listed.
+
+    A class is called what labels.txt says; without it what the images' parent folder is called, when each class
+    has a folder to itself; otherwise it is its number.
+
+    Raises:
+        DataError: with file and line: something is missing, twice there, cannot be read, or not what the card says.
+    """
+    check_options(card, ())
+    require_files(card, root, ["train.txt"])
+    present = [name for name in _SPLIT_OF if (root / name).is_file()]
+    lines: dict[str, Line] = {}
+    labels: dict[str, int] = {}
+    for name in present:
+        for line in read_lines(root / name):
+            path, label = _parse(line)
+            enter(lines, path, line, "the image")
+            labels[path] = label
+    names = _class_names(card, root, lines, labels)
+    require_images(card, root, lines)
+    samples = [
+        Sample(
+            id=path,
+            path=root / path,
+            label=labels[path],
+            class_name=names[labels[path]],
+            split=_SPLIT_OF[line.file.name],
+        )
+        for path, line in lines.items()
+    ]
+    check_counts(card, samples, len(names), root)
+    yield from samples
+
+
+def _parse(line: Line) -> tuple[str, int]:
+    path, colon, text = line.text.rpartition(": ")
+    if not colon or not path.strip():
+        raise line.error(f"{line.text!r} cannot be read", expected="<path>: <label>.")
+    label = integer(line, text.strip(), "label")
+    if label < 0:
+        raise line.error(f"label {label}", expected="labels from 0.")
+    return below_root(line, path.strip()), label
+
+
+def _class_names(card: Card, root: Path, lines: dict[str, Line], labels: dict[str, int]) -> list[str]:
+    """Names by label; every label up to the last must have training images."""
+    names = _read_label_names(root / "labels.txt") if (root / "labels.txt").is_file() else None
+    trained = {labels[path] for path, line in lines.items() if line.file.name == "train.txt"}
+    classes = len(names) if names is not None else card.classes or max(labels.values(), default=-1) + 1
+    for path, label in labels.items():
+        if label >= classes:
+            source = "labels.txt" if names is not None else f"the card {card.name}"
+            raise lines[path].error(f"label {label}, but {source} has {classes:,} classes", expected="labels from 0.")
+    absent = next(label for label in count() if label not in trained)
+    if absent < classes:
+        raise DataError(
+            f"{root / 'train.txt'} has no image of label {absent}.",
+            expected=f"images of all {classes:,} classes; {len(trained):,} have some.",
+        )
+    return names if names is not None else _folder_names(labels) or [str(label) for label in range(classes)]
+
+
+def _read_label_names(file: Path) -> list[str]:
+    lines: dict[int, Line] = {}
+    owners: dict[str, Line] = {}
+    for line in read_lines(file):
+        text, colon, name = line.text.partition(":")
+        if not colon or not name.strip():
+            raise line.error(f"{line.text!r} cannot be read", expected="<label>:<class name>.")
+        enter(lines, integer(line, text.strip(), "label"), line, "label")
+        enter(owners, name.strip(), line, "the class")
+    for label, line in lines.items():
+        if not 0 <= label < len(lines):
+            raise line.error(f"label {label} in a list of {len(lines):,}", expected=f"0 to {len(lines) - 1:,}.")
+    return [lines[label].text.partition(":")[2].strip() for label in sorted(lines)]
+
+
+def _folder_names(labels: dict[str, int]) -> list[str]:
+    """Parent folders' names by label, when classes and names are one to one; otherwise an empty list."""
+    pairs = {(label, Path(path).parent.name) for path, label in labels.items()}
+    owned = {name for _, name in pairs}
+    if "" in owned or not len(pairs) == len(owned) == len(set(labels.values())):
+        return []
+    return [name for _, name in sorted(pairs)]
