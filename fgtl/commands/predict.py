@@ -1,0 +1,94 @@
+"""Run + images -> class names and probabilities, as a table, CSV or JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fgtl.console import say, warn
+from fgtl.data.images import ImagePolicy
+from fgtl.data.quiet import import_tensorflow
+from fgtl.errors import DataError, UsageError
+from fgtl.files import write_atomically
+from fgtl.knobs import flag
+
+if TYPE_CHECKING:
+    from fgtl.training.inference import ImagePrediction
+
+
+@dataclass(frozen=True)
+class Config(ImagePolicy):
+    """Which images, by which run; files and folders follow the flags."""
+
+    run_dir: Path | None = flag(None, "a finished run (required)")
+    files: tuple[str, ...] = flag((), "images and folders of images; also given without the flag")
+    output: Path | None = flag(None, "predictions.csv or predictions.json; default: lines on the terminal")
+    top: int = flag(5, "classes an image", low=1)
+    on_bad: str = flag("fail", "images that cannot be read", choices=("fail", "skip"))
+    eval_batch_size: int = flag(32, "images a step", low=1)
+
+
+def main(config: Config) -> None:
+    """Predict all images; write one row an image."""
+    if config.run_dir is None or not config.files:
+        raise UsageError(
+            f"{'--run_dir is' if config.run_dir is None else 'Images are'} missing.",
+            expected="fgtl predict --run_dir RUN photo.jpg folder/ ...",
+        )
+    if config.output is not None and config.output.suffix not in (".csv", ".json"):
+        raise UsageError(f"--output={config.output} has no known ending.", expected=".csv or .json.")
+    import_tensorflow()
+    from fgtl.training.inference import RunPredictor, find_images
+    from fgtl.training.run import Run
+
+    paths = find_images(config.files)
+    predictor = RunPredictor(Run.open(config.run_dir), config, batch_size=config.eval_batch_size)
+    found, bad = [], []
+    for prediction in predictor(paths):
+        if prediction.problem is None:
+            found.append(prediction)
+            continue
+        if config.on_bad == "fail":
+            raise DataError(f"{prediction.path}: {prediction.problem}", fix="--on_bad=skip goes on without it.")
+        warn(f"skipped {prediction.path}: {prediction.problem}")
+        bad.append(prediction)
+    rows = [_row(prediction, config.top) for prediction in found]
+    if config.output is None:
+        _print(rows)
+    else:
+        write_atomically(config.output, _json(rows) if config.output.suffix == ".json" else _csv(rows))
+        say(f"{len(found):,} images predicted, {len(bad):,} skipped -> {config.output}")
+
+
+def _row(prediction: "ImagePrediction", top: int) -> dict[str, Any]:
+    classes = [
+        {"class": name, "label": label, "probability": round(probability, 6)}
+        for name, label, probability in prediction.ranked(top)
+    ]
+    return {"image": str(prediction.path), "classes": classes}
+
+
+def _print(rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        say(row["image"])
+        for found in row["classes"]:
+            say(f"  {found['probability']:7.2%}  {found['class']}")
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    """One line an image: image, class_1, probability_1, class_2, ..."""
+    most = max((len(row["classes"]) for row in rows), default=0)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", *(f"{what}_{place}" for place in range(1, most + 1) for what in ("class", "probability"))])
+    for row in rows:
+        cells: Iterator[Any] = (cell for found in row["classes"] for cell in (found["class"], found["probability"]))
+        writer.writerow([row["image"], *cells])
+    return text.getvalue()

@@ -1,0 +1,271 @@
+"""report.html: one self-contained page about a run, from the files of its folder."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fgtl.data.records import RecordSet
+from fgtl.files import write_atomically
+from fgtl.reports import plots
+from fgtl.reports.confusion import confusion_matrix
+from fgtl.reports.examples import Album, Mistake, PairExamples, confused_pairs, jpeg_uri, mistakes
+from fgtl.reports.figures import to_svg
+from fgtl.reports.metrics import Evaluation
+from fgtl.reports.run_files import RunFiles, read_run
+
+REPORT = "report.html"
+_MISTAKES = 12
+# Up to so many classes a second order of the confusion matrix shows nothing new.
+_FEW = 8
+_METRICS = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "mean_class": "mean class accuracy"}
+_THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+class Tile(NamedTuple):
+    """A headline figure."""
+
+    label: str
+    value: str
+    note: str
+
+
+class ClassRow(NamedTuple):
+    """A line of the table of classes; `mistaken_for` is the most frequent wrong answer, with its images."""
+
+    name: str
+    training: int | None
+    images: int
+    correct: int
+    accuracy: float | None
+    mistaken_for: tuple[str, int] | None
+
+
+class Plot(NamedTuple):
+    """A figure with its title and a sentence that says how to read it."""
+
+    title: str
+    caption: str
+    svg: Markup
+
+
+def write_report(run_dir: Path, record_set: RecordSet | None = None) -> Path:
+    """Write <run_dir>/report.html from the run's files; a section appears when its files exist.
+
+    Args:
+        run_dir: a run folder; only run.json must be there.
+        record_set: where the pictures of the mistakes come from; without it they are named only.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        DataError: not a run, or one of its files is damaged.
+    """
+    run_dir = Path(run_dir)
+    html = render(read_run(run_dir), record_set)
+    # A class named after a folder may hold bytes that are no UTF-8; a question mark is better than no report.
+    write_atomically(run_dir / REPORT, html.encode("utf-8", "replace"))
+    return run_dir / REPORT
+
+
+def render(run: RunFiles, record_set: RecordSet | None) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("fgtl.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    split, evaluation = next(iter(run.evaluations.items()), (None, None))
+    return environment.get_template("run.html").render(
+        run=run,
+        split=split,
+        evaluation=evaluation,
+        tiles=_tiles(run, split, evaluation),
+        curves=_curves(run),
+        crops=jpeg_uri(run.crops, short_side=900) if run.crops else "",
+        data=_data_section(run, record_set),
+        other_splits=list(run.evaluations.items())[1:],
+        commands=_commands(run),
+        versions=_versions(run.card),
+        **(_evaluation_sections(run, evaluation, record_set) if evaluation else {}),
+    )
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """0.8990 -> "89.9 %", with a space that does not break."""
+    return f"{100 * value:.{digits}f}\u00a0%"
+
+
+def duration(seconds: float) -> str:
+    """5025 -> "1 h 23 min"; seconds are shown below ten minutes only."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {left:02d} min"
+    if minutes >= 10:
+        return f"{minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _tiles(run: RunFiles, split: str | None, evaluation: Evaluation | None) -> list[Tile]:
+    tiles = []
+    if evaluation:
+        low, high = evaluation.top1_interval
+        few = "always, with up to 5 classes" if evaluation.classes <= 5 else ""
+        right = f"{round(evaluation.top1 * evaluation.count):,} of {evaluation.count:,} images"
+        interval = f"{right}, 95\u00a0% interval {100 * low:.1f} to {percent(high)}"
+        tiles = [
+            Tile("Top-1 accuracy", percent(evaluation.top1), interval),
+            Tile("Top-5 accuracy", percent(evaluation.top5), few or f"of {evaluation.classes:,} classes"),
+            Tile(
+                "Mean class accuracy",
+                percent(evaluation.mean_class),
+                f"{evaluation.classes_present:,} classes with images",
+            ),
+            Tile("Calibration error", percent(evaluation.calibration_error), "confidence against accuracy"),
+            Tile("Images evaluated", f"{evaluation.count:,}", f"split {split}, each once"),
+        ]
+    elif run.best:
+        metric, value = run.best["metric"], run.best["value"]
+        shown = f"{value:.4f}" if metric == "loss" else percent(value)
+        tiles = [Tile(f"Best validation {_METRICS.get(metric, metric)}", shown, f"epoch {run.best['epoch']:g}")]
+    batch_size = int(run.config.get("batch_size", 0))
+    seconds = run.history.seconds(batch_size)
+    if seconds:
+        steps = f"{run.history.lines[-1]['step']:,} steps"
+        again = run.refit.seconds(batch_size)
+        if again:
+            steps += f", {run.refit.lines[-1]['step']:,} of the refit"
+        tiles.append(Tile("Training time", duration(seconds + (again or 0.0)), steps))
+    rates = run.history.series("images_per_second")[1]
+    if len(rates):
+        tiles.append(Tile("Training speed", f"{np.median(rates):,.0f}", "images a second, median"))
+    return tiles
+
+
+def _curves(run: RunFiles) -> list[Plot]:
+    history, best = run.history, None
+    if run.best:
+        best = history.epoch_of(run.best["step"])
+        best = float(run.best["epoch"]) if best is None else best
+    wanted = [("Accuracy", "top1", "top-1 accuracy"), ("Loss", "loss", "loss")]
+    found: list[Plot] = []
+    for title, measure, label in wanted:
+        if any(len(history.series(f"{part}/{measure}")[0]) for part in ("train", "validation")):
+            figure = plots.curve(history, measure, label, best_epoch=best)
+            caption = f"Kept: epoch {run.best['epoch']:g}, the best on validation." if run.best else ""
+            found.append(Plot(title, caption, to_svg(figure, f"{title} over {history.lines[-1]['epoch']:.3g} epochs")))
+    if len(history.series("learning_rate")[0]):
+        svg = to_svg(plots.rate_curve(history), "Learning rate over the epochs")
+        found.append(Plot("Learning rate", f"Highest: {history.series('learning_rate')[1].max():.3g}.", svg))
+    return found
+
+
+def _evaluation_sections(run: RunFiles, evaluation: Evaluation, record_set: RecordSet | None) -> dict[str, Any]:
+    names = [one.name for one in evaluation.per_class]
+    album = Album(*(record_set.select(split) for split in record_set.counts)) if record_set else Album()
+    pairs: list[PairExamples] = []
+    confident: tuple[Mistake, ...] = ()
+    worst: tuple[Mistake, ...] = ()
+    if run.predictions:
+        training = record_set.select("train") if record_set and "train" in record_set.counts else None
+        pairs = confused_pairs(evaluation, run.predictions, album, training)
+        rows = run.predictions.confident_mistakes(_MISTAKES)
+        others = [row for row in run.predictions.worst_mistakes(2 * _MISTAKES) if row not in set(rows.tolist())]
+        confident = mistakes(rows, run.predictions, names, album)
+        worst = mistakes(others[:_MISTAKES], run.predictions, names, album)
+    text = f"Confusion matrix of {evaluation.classes} classes"
+    matrices = [("Data set's order", to_svg(confusion_matrix(evaluation), text))]
+    if evaluation.classes > _FEW:
+        grouped = to_svg(confusion_matrix(evaluation, together=True), f"{text}, look-alikes side by side")
+        matrices.insert(0, ("Look-alikes together", grouped))
+    return {
+        "matrices": matrices,
+        "few": evaluation.classes <= _FEW,
+        "pairs": pairs,
+        "confident": confident,
+        "worst": worst,
+        "bars": to_svg(plots.class_bars(evaluation), "Accuracy of the classes, lowest first"),
+        "rows": _class_rows(evaluation, record_set),
+        "reliability": to_svg(plots.reliability_diagram(evaluation), "Accuracy against confidence in 15 bins"),
+        "accepted": [(at, *run.predictions.accepted(at)) for at in _THRESHOLDS] if run.predictions else [],
+        "calibration": _calibration_sentence(evaluation),
+    }
+
+
+def _class_rows(evaluation: Evaluation, record_set: RecordSet | None) -> list[ClassRow]:
+    training: Sequence[int | None] = [None] * evaluation.classes
+    if record_set and "train" in record_set.counts:
+        training = record_set.manifest.class_counts["train"]
+    wrong = evaluation.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    favourite = wrong.argmax(axis=1)
+    rows = [
+        ClassRow(
+            name=one.name,
+            training=training[k],
+            images=one.images,
+            correct=one.correct,
+            accuracy=one.accuracy,
+            mistaken_for=(evaluation.per_class[favourite[k]].name, int(wrong[k].max())) if wrong[k].any() else None,
+        )
+        for k, one in enumerate(evaluation.per_class)
+    ]
+    # Classes without images last: they have no accuracy.
+    return sorted(rows, key=lambda row: 2.0 if row.accuracy is None else row.accuracy)
+
+
+def _calibration_sentence(evaluation: Evaluation) -> str:
+    mean = sum((one.confidence or 0.0) * one.images for one in evaluation.reliability) / evaluation.count
+    gap = mean - evaluation.top1
+    if abs(gap) < 0.01:
+        return f"On average confidence ({percent(mean)}) and accuracy ({percent(evaluation.top1)}) agree."
+    word = "over-confident" if gap > 0 else "under-confident"
+    return (
+        f"On average the model is {word}: its confidence is {percent(mean)}, its accuracy {percent(evaluation.top1)}."
+    )
+
+
+def _data_section(run: RunFiles, record_set: RecordSet | None) -> dict[str, Any]:
+    """Splits with their counts; with a record set also the spread of the class sizes, and whether it is the same set."""
+    counts: Mapping[str, int] = run.dataset.get("counts", {}) or (record_set.counts if record_set else {})
+    sizes = dict(record_set.manifest.class_counts) if record_set else {}
+    sizes = {split: per_class for split, per_class in sizes.items() if sum(per_class)}
+    spread = {split: {"least": min(of), "median": float(np.median(of)), "most": max(of)} for split, of in sizes.items()}
+    digest = run.dataset.get("manifest_sha256")
+    return {
+        "splits": [(split, count, spread.get(split)) for split, count in counts.items() if count],
+        "plot": to_svg(plots.class_sizes(sizes), "Images of each class, largest class first") if sizes else None,
+        "other_version": bool(record_set and digest and record_set.manifest_sha256 != digest),
+        "has_pictures": record_set is not None,
+    }
+
+
+def _commands(run: RunFiles) -> dict[str, str]:
+    flags = [f"--run_dir={run.folder}"]
+    for name, value in run.config.items():
+        if name == "run_dir" or value is None or value in ("", []):
+            continue
+        if isinstance(value, bool):
+            flags.append(f"--{name}" if value else f"--no{name}")
+        else:
+            flags.append(f"--{name}={','.join(map(str, value)) if isinstance(value, list) else value}")
+    at = shlex.quote(f"--run_dir={run.folder}")
+    return {
+        "train": " \\\n  ".join(["fgtl train", *map(shlex.quote, flags)]),
+        "evaluate": f"fgtl evaluate {at}",
+        "report": f"fgtl report {at}",
+    }
+
+
+def _versions(card: dict[str, Any]) -> dict[str, str]:
+    versions = card.get("versions", {})
+    return {str(name): str(version) for name, version in versions.items()}
