@@ -1,0 +1,60 @@
+"""Knobs of the input pipeline. Light: imported by `fgtl VERB --help`, so no TensorFlow here."""
+
+from dataclasses import dataclass
+
+from fgtl.errors import UsageError
+from fgtl.knobs import Knobs, flag
+
+
+@dataclass(frozen=True)
+class ReadKnobs(Knobs):
+    """Reading."""
+
+    threads: int = flag(0, "threads that decode images; 0 = one for each core", low=0)
+    prefetch: int = flag(2, "finished batches kept ready", low=0)
+    cache: str = flag(
+        "none", "ram: hold the shards' bytes in memory (encoded images, not pixels)", choices=("none", "ram")
+    )
+
+
+@dataclass(frozen=True)
+class ViewKnobs(ReadKnobs):
+    """What the model sees of an image."""
+
+    image_size: int = flag(224, "side of the square the model gets, pixels", low=1)
+    eval_crop: float = flag(
+        0.875, "share of each side kept by the centre crop in evaluation; 1 = whole image", low=0.01, high=1
+    )
+    eval_batch_size: int = flag(100, "images a step in evaluation, over all devices", low=1)
+    legacy_resize: bool = flag(False, "bilinear resize of TensorFlow 1 (no half-pixel centres), as old weights expect")
+
+
+@dataclass(frozen=True)
+class AugmentKnobs(Knobs):
+    """Augmentation of training images."""
+
+    random_crop: bool = flag(True, "crop a random window; otherwise the centre crop of evaluation")
+    crop_min_area: float = flag(0.05, "smallest window, as a share of the image's area", low=0, high=1)
+    crop_min_coverage: float = flag(
+        0.1, "share of the image a window must cover; the larger of this and --crop_min_area counts", low=0, high=1
+    )
+    crop_min_aspect: float = flag(0.75, "smallest width / height of a window", low=0.01)
+    crop_max_aspect: float = flag(1.33, "largest width / height of a window", high=100)
+    flip: bool = flag(True, "mirror every second image, left to right")
+    colour: str = flag("fast", "fast: brightness +-32/255, then saturation 0.5 to 1.5", choices=("none", "fast"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop_min_aspect > self.crop_max_aspect:
+            raise UsageError(
+                f"--crop_min_aspect={self.crop_min_aspect} is above --crop_max_aspect={self.crop_max_aspect}.",
+                expected="the smaller of the two first.",
+            )
+
+
+@dataclass(frozen=True)
+class InputKnobs(AugmentKnobs, ViewKnobs):
+    """Training batches."""
+
+    batch_size: int = flag(64, "images a step in training, over all devices", low=1)
+    seed: int = flag(0, "of the order, the augmentation and everything else that is random", low=0)
