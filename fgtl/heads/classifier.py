@@ -1,0 +1,65 @@
+"""Classifier: a backbone and a head as one Keras model, which is what a run trains and saves."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from fgtl.errors import DataError
+from fgtl.heads.head import HEADS, Head, name_of
+from fgtl.models.backbone import Backbone
+
+
+@keras.saving.register_keras_serializable("fgtl")
+class Classifier(keras.Model):
+    """Images (B, S, S, 3) float32 in 0..255 -> the head's outputs, a dict.
+
+    A saved model holds the names of backbone and head, the input size and the head's arguments: no code, so it
+    loads with Keras' safe mode on.
+
+    Args:
+        backbone: any; its variables are shared, not copied.
+        head: a fresh one; it is built for this backbone.
+    """
+
+    def __init__(self, backbone: Backbone, head: Head) -> None:
+        image = keras.Input(backbone.input_shape[1:], name="image", dtype="float32")
+        maps = backbone(image)
+        super().__init__(image, head(maps["taps"], maps["features"]), name="classifier")
+        self.backbone = backbone
+        self.head = head
+
+    def probabilities(self, images: Any) -> Any:
+        """(B, S, S, 3) in 0..255 -> (B, K) float32 probabilities, by the head's rule."""
+        return self.head.predict(self(images, training=False))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "backbone": self.backbone.architecture,
+            "input_size": self.backbone.input_size,
+            "head": name_of(self.head),
+            "head_config": self.head.get_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Classifier":
+        backbone = Backbone(config["backbone"], config["input_size"])
+        return cls(backbone, HEADS[config["head"]].from_config(config["head_config"]))
+
+
+def load_classifier(path: Path) -> Classifier:
+    """Read a run's `model.keras`.
+
+    Raises:
+        DataError: no such file, or it is not a classifier saved by fgtl.
+    """
+    if not path.is_file():
+        raise DataError(f"There is no model at {path}.", expected="a run's model.keras.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be loaded: {error}", expected="a model.keras written by fgtl train.") from error
+    if not isinstance(model, Classifier):
+        raise DataError(f"{path} holds a {type(model).__name__}.", expected="a model.keras written by fgtl train.")
+    return model

@@ -1,0 +1,121 @@
+"""Taps: the feature maps of a network at each depth, found by walking its graph."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+_SHALLOWEST_LEVEL = 2
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One named feature map of a backbone.
+
+    Args:
+        name: "p2" ... "p5", the pyramid levels of the detection literature: level k has stride 2**k.
+        stride: input pixels from one cell to the next.
+        channels: size of the last axis.
+        grid: (rows, columns) of the map.
+        prefix_tokens: tokens before the grid in a (B, N, C) tap (a transformer's class token); 0 for (B, H, W, C).
+    """
+
+    name: str
+    stride: int
+    channels: int
+    grid: tuple[int, int]
+    prefix_tokens: int = 0
+
+
+@dataclass
+class _Point:
+    """One tensor of the graph: its operation, its inputs, its stride, and on how many paths it lies."""
+
+    operation: Any
+    tensor: Any
+    sources: list["_Point"]
+    stride: int
+    paths_before: int
+    paths_after: int = 0
+
+
+def find_taps(trunk: keras.Model) -> dict[Tap, Any]:
+    """Taps of a convolutional network with one input and one output, shallow to deep, with their tensors.
+
+    The deepest tap is the network's output. At each smaller stride it is the end of the last block: the last
+    tensor that all later computation depends on and that joins branches (Add, Concatenate), followed to the end of
+    its normalisation and activation. Where no block joins branches (VGG) it is the last such tensor; where no
+    tensor carries everything (NASNet feeds two cells) it is the last join.
+    """
+    points = _points(trunk)
+    end = points[-1]
+    chosen: dict[int, _Point] = {}
+    for stride in sorted({point.stride for point in points}):
+        here = [point for point in points if point.stride == stride and _is_map(point)]
+        if here and 2**_SHALLOWEST_LEVEL <= stride < end.stride:
+            chosen[stride] = _block_end(here, end.paths_before)
+    chosen[end.stride] = end
+    return {_tap(point): point.tensor for point in chosen.values()}
+
+
+def _points(trunk: keras.Model) -> list[_Point]:
+    """Every tensor between input and output, in the order of computation."""
+    points: dict[int, _Point] = {}
+    for depth in sorted(trunk._nodes_by_depth, reverse=True):
+        for node in trunk._nodes_by_depth[depth]:
+            sources = [points[id(tensor)] for tensor in node.input_tensors]
+            stride = max((point.stride for point in sources), default=1) * _own_stride(node.operation)
+            paths = sum(point.paths_before for point in sources) or 1
+            for tensor in node.output_tensors:
+                points[id(tensor)] = _Point(node.operation, tensor, sources, stride, paths)
+    ordered = list(points.values())
+    end = points[id(trunk.outputs[0])]
+    end.paths_after = 1
+    for point in reversed(ordered):
+        for source in point.sources:
+            source.paths_after += point.paths_after
+    return [point for point in ordered if point.paths_after and point is not end] + [end]
+
+
+def _own_stride(operation: Any) -> int:
+    """By how much one operation shrinks its input; a nested model by the product of its layers."""
+    stride = 1
+    for layer in operation.layers if isinstance(operation, keras.Model) else [operation]:
+        strides = getattr(layer, "strides", 1)
+        stride *= strides[0] if isinstance(strides, (tuple, list)) else strides
+    return stride
+
+
+def _is_map(point: _Point) -> bool:
+    """True for feature maps, False for gates (1 x 1), vectors and padded copies."""
+    shape = point.tensor.shape
+    pads = isinstance(point.operation, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))
+    return len(shape) == 4 and shape[1] != 1 and not pads
+
+
+def _joins(point: _Point) -> bool:
+    """True when branches meet here; a multiplication is a gate, not a join."""
+    return len(point.sources) > 1 and type(point.operation).__name__ != "Multiply"
+
+
+def _block_end(points: list[_Point], total: int) -> _Point:
+    cuts = [point for point in points if point.paths_before * point.paths_after == total]
+    joins = [point for point in cuts if _joins(point)]
+    if not cuts:
+        return [point for point in points if _joins(point)][-1]
+    if not joins:
+        return cuts[-1]
+    end = joins[-1]
+    for point in cuts[cuts.index(end) + 1 :]:
+        if not isinstance(point.operation, _FINISHING):
+            break
+        end = point
+    return end
+
+
+_FINISHING = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+
+
+def _tap(point: _Point) -> Tap:
+    rows, columns, channels = point.tensor.shape[1:]
+    return Tap(f"p{point.stride.bit_length() - 1}", point.stride, channels, (rows, columns))

@@ -1,0 +1,43 @@
+"""Preprocessing of each keras.applications family against Keras' own function."""
+
+import inspect
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from fgtl.models.applications import DEVIATION, MEAN, use_imagenet_statistics
+from fgtl.models.backbone import BACKBONES, build_network
+
+IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 6, 6, 3)).astype("float32")
+NAMES = [name for name in BACKBONES.names() if BACKBONES[name].keras_name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_preprocessing_equals_that_of_keras(name: str) -> None:
+    architecture = BACKBONES[name]
+    module = sys.modules[inspect.unwrap(getattr(keras.applications, architecture.keras_name)).__module__]
+    image = keras.Input((6, 6, 3))
+    ours = keras.Model(image, keras.layers.Identity()(architecture.preprocess(image)))(IMAGES)
+    np.testing.assert_allclose(ours, module.preprocess_input(IMAGES.copy()), rtol=1e-5, atol=1e-4)
+
+
+def test_each_kind_of_preprocessing_is_among_them() -> None:
+    assert {BACKBONES[name].preprocess.__name__ for name in NAMES} == {"raw", "centred", "standardised", "blue_first"}
+
+
+def test_efficientnet_standardises_inside_the_trunk() -> None:
+    trunk = build_network("efficientnet_b0", 32).trunk
+    after = next(layer for layer in trunk.layers if isinstance(layer, keras.layers.Normalization)).output
+    seen = keras.Model(trunk.input, after)(IMAGES[:, :6, :6].repeat(6, 1)[:, :32].repeat(6, 2)[:, :, :32])
+    expected = (IMAGES.repeat(6, 1)[:, :32].repeat(6, 2)[:, :, :32] / 255 - MEAN) / DEVIATION
+    np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_statistics_that_somebody_adapted_are_left_alone() -> None:
+    trunk = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.Normalization(axis=-1)])
+    trunk.layers[0].adapt_mean.assign([1.0, 2.0, 3.0])
+    trunk.layers[0].adapt_variance.assign([4.0, 4.0, 4.0])
+    use_imagenet_statistics(trunk)
+    np.testing.assert_allclose(trunk(IMAGES), (IMAGES - [1, 2, 3]) / 2, rtol=1e-5, atol=1e-5)
