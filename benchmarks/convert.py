@@ -56,9 +56,9 @@ def _sync(path: Path | str) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="500 images, median of 3")
+    parser.add_argument("--quick", action="store_true", help="1,000 images, median of 3")
     quick = parser.parse_args().quick
-    images, repeats = (500, 3) if quick else (2000, 7)
+    images, repeats = (1000, 3) if quick else (2000, 7)
     use_cores(1)
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as scratch:

@@ -87,7 +87,9 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     most = max((len(row["classes"]) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", *(f"{what}_{place}" for place in range(1, most + 1) for what in ("class", "probability"))])
+    writer.writerow(
+        ["image", *(f"{what}_{place}" for place in range(1, most + 1) for what in ("class", "probability"))]
+    )
     for row in rows:
         cells: Iterator[Any] = (cell for found in row["classes"] for cell in (found["class"], found["probability"]))
         writer.writerow([row["image"], *cells])

@@ -1,0 +1,182 @@
+"""Conversion: official download -> record set, in parallel, resumable, and finished only when the manifest is there."""
+
+import errno
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import __version__ as pillow_version
+
+from fgtl import __version__ as fgtl_version
+from fgtl.console import Progress
+from fgtl.converters import READERS
+from fgtl.data.manifest import (
+    LABELS,
+    MANIFEST,
+    Index,
+    Manifest,
+    index_name,
+    read_manifest,
+    write_index,
+    write_manifest,
+)
+from fgtl.data.output_folder import clear, locked, refuse_foreign
+from fgtl.data.plan import ConvertKnobs, Plan, make_plan
+from fgtl.data.pool import run_tasks, worth_starting
+from fgtl.data.records import RecordSet
+from fgtl.data.shards import WORK_FOLDER, BadImages, ShardResult, ShardTask, finished_shard, write_shard
+from fgtl.datasets import Card
+from fgtl.errors import DataError
+from fgtl.files import write_atomically
+
+
+def convert(card: Card, root: Path, output_dir: Path, knobs: ConvertKnobs) -> Manifest:
+    """Write the record set of a data set, or what is missing of it.
+
+    Shards that an earlier, interrupted run finished from the same input are kept. The result's bytes depend on the
+    input, the knobs (not `workers`) and the version of Pillow only. A finished record set of the same plan is left as
+    it is. Memory: the list of samples, and for each worker one image.
+
+    Args:
+        card: the data set; its layout names the reader.
+        root: the official download.
+        output_dir: the record set's folder: new, empty, or an earlier conversion's.
+        knobs: how it is written.
+
+    Raises:
+        DataError: the download is not whole; an image is bad and `knobs.on_bad` is "fail"; `output_dir` holds
+            something else, or a record set of another plan and `knobs.overwrite` is false.
+        FgtlError: another conversion is writing there.
+        OSError: writing failed (disk full). Finished shards are kept, and the record set stays unfinished.
+    """
+    plan = make_plan(card, root, READERS[card.layout](card, root), output_dir, knobs)
+    # A work folder beside a manifest: the earlier run was killed while it tidied up. Then the rest does that.
+    if _is_finished(plan, output_dir, knobs) and not (output_dir / WORK_FOLDER).exists():
+        return RecordSet.open(output_dir).manifest
+    refuse_foreign(output_dir, plan)
+    with locked(output_dir):
+        # Again, for what another conversion did while this one made its plan.
+        if not _is_finished(plan, output_dir, knobs):
+            clear(output_dir, plan)
+            results = _write_shards(plan, knobs)
+            _finish(output_dir, plan, results)
+        shutil.rmtree(output_dir / WORK_FOLDER)
+    return RecordSet.open(output_dir).manifest
+
+
+def _is_finished(plan: Plan, output_dir: Path, knobs: ConvertKnobs) -> bool:
+    """Whether `output_dir` is this plan's finished record set; DataError when it is another's and must be kept."""
+    if not (output_dir / MANIFEST).is_file() or knobs.overwrite:
+        return False
+    there = read_manifest(output_dir)
+    differences = _differences(there, plan, knobs)
+    if not differences:
+        return True
+    raise DataError(
+        f"{output_dir} is a finished record set made from something else:\n" + "\n".join(differences),
+        fix="Name another --output_dir, or give --overwrite to replace it.",
+    )
+
+
+def _differences(there: Manifest, plan: Plan, knobs: ConvertKnobs) -> list[str]:
+    lines = [
+        f"  {name}: {there.settings.get(name)} there, {wanted} asked for."
+        for name, wanted in plan.settings.items()
+        if there.settings.get(name) != wanted
+    ]
+    if not lines and there.plan != plan.digest:
+        lines.append("  ids, labels, annotations or sizes of the images differ.")
+    skipped = len(there.report.get("skipped", ()))
+    if not lines and skipped and knobs.on_bad == "fail":
+        lines.append(f"  {skipped:,} bad images were left out there, --on_bad=fail asks for none.")
+    return lines
+
+
+def _write_shards(plan: Plan, knobs: ConvertKnobs) -> dict[str, ShardResult]:
+    """Shard name -> result, of all shards; those found finished are not written again."""
+    results = {task.path.name: result for task in plan.all_tasks if (result := finished_shard(task))}
+    left = [task for task in plan.all_tasks if task.path.name not in results]
+    images = sum(len(task.samples) for task in plan.all_tasks)
+    images_left = sum(len(task.samples) for task in left)
+    label = f"convert {plan.name}" + (f" ({len(results)} shards were there)" if results else "")
+    try:
+        with Progress(label, images, done=images - images_left) as progress:
+            workers = worth_starting(knobs.workers, images_left)
+            for task, result in run_tasks(write_shard, left, workers, progress.advance):
+                results[task.path.name] = result
+    except ExceptionGroup as failures:
+        raise _explained(failures, left) from None
+    return results
+
+
+def _explained(failures: ExceptionGroup[Exception], tasks: Sequence[ShardTask]) -> Exception:
+    others = [error for error in failures.exceptions if not isinstance(error, BadImages)]
+    # The disk is full: whatever else went wrong came of that.
+    others.sort(key=lambda error: getattr(error, "errno", None) != errno.ENOSPC)
+    if others:
+        return others[0]
+    bad = sorted((file.path, file) for error in failures.exceptions for file in error.args[0])
+    lines = "\n".join(f"  {path} (id {file.id}): {file.reason}" for path, file in bad)
+    count = "An image" if len(bad) == 1 else f"{len(bad)} images"
+    return DataError(
+        f"{count} below {tasks[0].root} cannot be stored; others may follow:\n{lines}",
+        fix="Repair or download them again, or leave such images out with --on_bad=skip. The record set is not finished.",
+    )
+
+
+def _finish(output_dir: Path, plan: Plan, results: dict[str, ShardResult]) -> None:
+    """Write the indexes, labels.txt and, last, the manifest."""
+    by_split = {split: [(task, results[task.path.name]) for task in tasks] for split, tasks in plan.tasks.items()}
+    if not any(result.kept for done in by_split.values() for _, result in done):
+        raise DataError(f"Not one of the images of {plan.name} can be stored.", fix="--on_bad=fail names the reasons.")
+    indexes, class_counts = {}, {}
+    for split, done in by_split.items():
+        index = _index(done)
+        indexes[split] = write_index(output_dir / index_name(split), index)
+        class_counts[split] = tuple(np.bincount(index.label, minlength=len(plan.class_names)).tolist())
+    manifest = Manifest(
+        name=plan.name,
+        class_names=plan.class_names,
+        part_names=plan.part_names,
+        shards={split: tuple(result.file for _, result in done) for split, done in by_split.items()},
+        indexes=indexes,
+        class_counts=class_counts,
+        settings=plan.settings,
+        plan=plan.digest,
+        report=_report([result for done in by_split.values() for _, result in done]),
+        versions={"fgtl": fgtl_version, "pillow": pillow_version},
+    )
+    write_atomically(output_dir / LABELS, manifest.labels_text())
+    write_manifest(output_dir, manifest)
+
+
+def _index(done: list[tuple[ShardTask, ShardResult]]) -> Index:
+    samples = [task.samples[position] for task, result in done for position in result.kept]
+
+    def column(name: str, dtype: type) -> np.ndarray:
+        return np.array([value for _, result in done for value in getattr(result, name)], dtype)
+
+    return Index(
+        shard=np.repeat(np.arange(len(done), dtype=np.int32), [len(result.kept) for _, result in done]),
+        offset=column("offsets", np.int64),
+        length=column("lengths", np.int64),
+        label=np.array([sample.label for sample in samples], np.int32),
+        id=np.array([sample.id for sample in samples], np.str_),
+        height=column("heights", np.int32),
+        width=column("widths", np.int32),
+    )
+
+
+def _report(results: list[ShardResult]) -> dict[str, Any]:
+    odd: dict[str, int] = {}
+    for result in results:
+        for oddity, images in result.odd.items():
+            odd[oddity] = odd.get(oddity, 0) + images
+    skipped = [vars(bad) for result in results for bad in result.skipped]
+    return {
+        "reencoded": sum(result.reencoded for result in results),
+        "odd": dict(sorted(odd.items())),
+        "skipped": sorted(skipped, key=lambda bad: bad["path"]),
+    }

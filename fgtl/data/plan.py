@@ -1,0 +1,161 @@
+"""What a conversion will write, settled before the first image is read."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import __version__ as pillow_version
+
+from fgtl.data.images import ImagePolicy
+from fgtl.data.shards import RECORD_FORMAT, ShardTask, fingerprint_of, place_of
+from fgtl.data.splits import hash_order
+from fgtl.datasets import SPLITS, Card, Sample
+from fgtl.errors import DataError
+from fgtl.knobs import flag
+
+NAMINGS = ("tfds", "slim")
+
+
+@dataclass(frozen=True)
+class ConvertKnobs(ImagePolicy):
+    """How a record set is written."""
+
+    num_shards: int = flag(10, "shards of each split", low=1, high=99_999)
+    seed: int = flag(0, "order of the training records; the other splits keep the order of the lists")
+    shard_names: str = flag(
+        "tfds", "tfds: NAME-train.tfrecord-00000-of-00010; slim: train_00000-of-00010.tfrecord", choices=NAMINGS
+    )
+    on_bad: str = flag(
+        "fail", "an image that cannot be stored stops the conversion, or is left out", choices=("fail", "skip")
+    )
+    workers: int = flag(0, "processes; 0 = one a core", low=0)
+    overwrite: bool = flag(False, "replace a finished record set that was made from something else")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All shards to write.
+
+    Attributes:
+        name, class_names, part_names: of the record set.
+        tasks: split -> its shards in order.
+        settings: what was asked for, as the manifest keeps it.
+        digest: sha256 over the settings and every image's id, label, annotations, place and size.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    part_names: tuple[str, ...]
+    tasks: Mapping[str, tuple[ShardTask, ...]]
+    settings: Mapping[str, Any]
+    digest: str
+
+    @property
+    def all_tasks(self) -> list[ShardTask]:
+        """The tasks of all splits."""
+        return [task for tasks in self.tasks.values() for task in tasks]
+
+
+def make_plan(card: Card, root: Path, samples: Iterable[Sample], output_dir: Path, knobs: ConvertKnobs) -> Plan:
+    """Order the samples, cut them into shards and fingerprint each shard.
+
+    Shards of a split hold ceil(N / num_shards) records, the last ones fewer or none.
+
+    Raises:
+        DataError: no sample, an id twice, a label with two names, or an id or label that cannot be stored.
+    """
+    by_split: dict[str, list[Sample]] = {split: [] for split in SPLITS}
+    for sample in samples:
+        by_split[sample.split].append(sample)
+    by_split = {split: listed for split, listed in by_split.items() if listed}
+    everything = [sample for listed in by_split.values() for sample in listed]
+    if not everything:
+        raise DataError(f"{root} holds no image.", expected=f"the {card.layout} layout of {card.title or card.name}.")
+    _check_ids(everything, root)
+    class_names = _class_names(card, everything)
+    part_names = card.part_names or tuple(dict.fromkeys(part.name for sample in everything for part in sample.parts))
+    settings = _settings(card, by_split, knobs)
+    tasks, digests = {}, []
+    for split, listed in by_split.items():
+        if split == "train":
+            listed = [listed[row] for row in hash_order(knobs.seed, "shards", [sample.id for sample in listed])]
+        names = shard_names(card.name, split, knobs, has_validation="validation" in by_split)
+        size = -(-len(listed) // len(names))
+        cut = []
+        for number, name in enumerate(names):
+            chunk = tuple(listed[number * size : (number + 1) * size])
+            digests.append(_digest(chunk, root, part_names, knobs))
+            fingerprint = fingerprint_of([digests[-1], name, pillow_version])
+            skip_bad = knobs.on_bad == "skip"
+            cut.append(ShardTask(output_dir / name, chunk, root, part_names, knobs, skip_bad, fingerprint))
+        tasks[split] = tuple(cut)
+    # Pillow's version is not in this digest: a finished record set stays good when Pillow is updated.
+    digest = fingerprint_of([sorted(settings.items()), class_names, *digests])
+    return Plan(card.name, class_names, part_names, tasks, settings, digest)
+
+
+def shard_names(name: str, split: str, knobs: ConvertKnobs, *, has_validation: bool) -> list[str]:
+    """File names of a split's shards.
+
+    `slim` names are those of the original converter, which calls the official test split "validation". So does
+    this one, unless the data set has a validation split of its own.
+    """
+    count = knobs.num_shards
+    if knobs.shard_names == "slim":
+        called = "validation" if split == "test" and not has_validation else split
+        return [f"{called}_{number:05d}-of-{count:05d}.tfrecord" for number in range(count)]
+    return [f"{name}-{split}.tfrecord-{number:05d}-of-{count:05d}" for number in range(count)]
+
+
+def _settings(card: Card, by_split: Mapping[str, list[Sample]], knobs: ConvertKnobs) -> dict[str, Any]:
+    return {
+        "dataset": card.name,
+        "card_sha256": card.sha256,
+        "images": {split: len(listed) for split, listed in by_split.items()},
+        "record_format": RECORD_FORMAT,
+        **{name: getattr(knobs, name) for name in ("num_shards", "seed", "shard_names", "odd", "check", "max_pixels")},
+    }
+
+
+def _check_ids(samples: list[Sample], root: Path) -> None:
+    seen: dict[str, Sample] = {}
+    for sample in samples:
+        other = seen.setdefault(sample.id, sample)
+        if other is not sample:
+            places = " and ".join(f"{place_of(one.path, root)} ({one.split})" for one in (other, sample))
+            raise DataError(f"Two images have the id {sample.id!r}: {places}.", expected="every image listed once.")
+        if not sample.id or "\0" in sample.id:
+            raise DataError(f"{sample.path} has the id {sample.id!r}.", expected="a text without NUL characters.")
+
+
+def _class_names(card: Card, samples: list[Sample]) -> tuple[str, ...]:
+    names: dict[int, str] = {}
+    for sample in samples:
+        known = names.setdefault(sample.label, sample.class_name)
+        if known != sample.class_name:
+            raise DataError(
+                f"Label {sample.label} is called {known!r} and {sample.class_name!r}.", expected="one name."
+            )
+        if not 0 <= sample.label < 2**31:
+            raise DataError(f"{sample.path} has the label {sample.label}.", expected="a zero-based class index.")
+    count = max(card.classes or 0, max(names) + 1)
+    return tuple(names.get(label, str(label)) for label in range(count))
+
+
+def _digest(chunk: tuple[Sample, ...], root: Path, part_names: tuple[str, ...], knobs: ConvertKnobs) -> str:
+    rows = [_row(sample, root) for sample in chunk]
+    return fingerprint_of([RECORD_FORMAT, part_names, knobs.odd, knobs.check, knobs.max_pixels, *rows])
+
+
+def _row(sample: Sample, root: Path) -> tuple[Any, ...]:
+    """Everything about a sample that reaches its record, with the file's size in place of its content."""
+    try:
+        size = os.stat(sample.path).st_size  # noqa: PTH116 (once an image: Path.stat costs half as much again)
+    except OSError:
+        size = -1  # named as a bad image when its turn comes
+    boxes = tuple((box.x0, box.y0, box.x1, box.y1) for box in sample.boxes)
+    parts = tuple((part.name, part.x, part.y, part.visible) for part in sample.parts)
+    place = place_of(sample.path, root)
+    return (sample.id, place, size, sample.label, sample.class_name, boxes, parts, sample.hierarchy)

@@ -1,0 +1,116 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fgtl.commands.app import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two classes of three photographs each, in train/ and test/."""
+    for number in range(12):
+        path = tmp_path / "my photos" / ("train" if number % 2 else "test") / f"class_{number // 6}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(path)
+    return tmp_path / "my photos"
+
+
+def convert(photos, tmp_path, *flags):
+    return main(["convert", f"--data_dir={photos}", f"--output_dir={tmp_path / 'out'}", "--workers=1", *flags])
+
+
+def test_says_in_one_line_what_is_there_now(photos, tmp_path, capsys):
+    assert convert(photos, tmp_path) == 0
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    assert line.startswith("converted my_photos: train 6, test 6; 2 classes; 0.0 MB; ")
+    assert line.endswith(f" images/s -> {tmp_path / 'out'}\n")
+
+
+def test_a_second_time_says_already_converted(photos, tmp_path, capsys):
+    convert(photos, tmp_path)
+    capsys.readouterr()
+    assert convert(photos, tmp_path) == 0
+    assert capsys.readouterr().out.startswith("already converted: my_photos: train 6, test 6")
+
+
+def test_odd_and_bad_images_are_in_the_line(photos, tmp_path, capsys):
+    Image.open(photos / "train/class_0/1.jpg").convert("CMYK").save(photos / "train/class_0/1.jpg")
+    (photos / "test/class_0/0.jpg").write_bytes(b"")
+    assert convert(photos, tmp_path, "--on_bad=skip") == 0
+    line = capsys.readouterr().out
+    assert "1 odd images re-encoded" in line
+    assert "1 bad images left out, the first test/class_0/0.jpg" in line
+
+
+@pytest.mark.parametrize("flags", [[], ["--on_bad=fail"]])
+def test_a_bad_image_ends_it_with_exit_code_3_and_its_name(photos, tmp_path, capsys, flags):
+    (photos / "test/class_0/0.jpg").write_bytes(b"")
+    assert convert(photos, tmp_path, *flags) == 3
+    assert "test/class_0/0.jpg" in capsys.readouterr().err
+
+
+def test_odd_images_can_be_forbidden(photos, tmp_path, capsys):
+    Image.open(photos / "train/class_0/1.jpg").convert("CMYK").save(photos / "train/class_0/1.jpg")
+    assert convert(photos, tmp_path, "--odd=fail") == 3
+    assert "train/class_0/1.jpg" in capsys.readouterr().err
+
+
+def test_another_plan_in_the_folder_has_exit_code_3_until_overwrite(photos, tmp_path, capsys):
+    convert(photos, tmp_path)
+    assert convert(photos, tmp_path, "--num_shards=2") == 3
+    assert "num_shards: 10 there, 2 asked for" in capsys.readouterr().err
+    assert convert(photos, tmp_path, "--num_shards=2", "--overwrite") == 0
+
+
+def test_a_folder_alone_names_the_record_set(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.move(photos, tmp_path / "birds")
+    assert main(["convert", "--data_dir=birds", "--workers=1"]) == 0
+    assert (tmp_path / "records" / "birds" / "birds-train.tfrecord-00000-of-00010").is_file()
+
+
+def test_neither_dataset_nor_folder_is_a_usage_error(capsys):
+    assert main(["convert"]) == 2
+    assert "--data_dir" in capsys.readouterr().err
+
+
+def test_a_wrong_knob_is_a_usage_error(photos, tmp_path, capsys):
+    assert convert(photos, tmp_path, "--num_shards=0") == 2
+    assert convert(photos, tmp_path, "--shard_names=tfrecord") == 2
+    assert "tfds, slim" in capsys.readouterr().err
+
+
+def test_the_door_of_the_original_opens(photos, tmp_path):
+    command = [sys.executable, ROOT / "converters" / "convert.py", f"--data_dir={photos}", "--num_shards=2"]
+    command += [f"--output_dir={tmp_path / 'out'}", "--shard_names=slim"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("converted my_photos")
+    assert (tmp_path / "out" / "validation_00001-of-00002.tfrecord").is_file()
+
+
+def test_ctrl_c_ends_with_130_and_the_next_run_finishes(photos, tmp_path, monkeypatch, capsys):
+    from fgtl.data import convert as module
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_shard", interrupted)
+    assert convert(photos, tmp_path) == 130
+    assert "interrupted" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert convert(photos, tmp_path) == 0
+
+
+def test_real_birds_convert_and_verify(shared, tmp_path):
+    source = shared / "data" / "cub_50"
+    assert main(["convert", f"--data_dir={source}", f"--output_dir={tmp_path / 'out'}", "--num_shards=4"]) == 0
+    assert main(["verify", f"--records={tmp_path / 'out'}"]) == 0
