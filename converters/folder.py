@@ -98,7 +98,11 @@ def _find_classes(folder: Path, ignored: list[Path]) -> Found:
             expected="one folder per class, named as the class, with its images.",
             fix="Images without a class cannot be learnt from; `fgtl predict` takes them.",
         )
-    loose = [entry for entry in sorted(folder.iterdir()) if _is_image_file(entry)]
+    loose = [
+        entry
+        for entry in sorted(folder.iterdir())
+        if not entry.name.startswith(".") and _ends_like_an_image(entry.name) and entry.is_file()
+    ]
     if loose:
         raise DataError(
             f"{loose[0]} lies beside the class folders, as do {len(loose) - 1:,} other images.",
@@ -166,25 +170,35 @@ def _folders_in(folder: Path) -> list[Path]:
     return [entry for entry in entries if not (entry.is_symlink() and here.is_relative_to(entry.resolve()))]
 
 
-def _is_image_file(path: Path) -> bool:
-    return not path.name.startswith(".") and path.suffix.lower() in IMAGE_ENDINGS and path.is_file()
+def _ends_like_an_image(name: str) -> bool:
+    return name[name.rfind(".") :].lower() in IMAGE_ENDINGS
 
 
 def _images_below(folder: Path, ignored: list[Path]) -> list[Path]:
-    images = []
-    for parent, folders, names in os.walk(folder):  # does not follow links to folders
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(parent, name)
-            if _is_image_file(path):
-                images.append(path)
-            elif not name.startswith("."):
-                ignored.append(path)
-    return sorted(images)
+    """Image files in the folder and its sub-folders, sorted; links to folders are not followed.
+
+    Scanned and sorted as strings: with millions of images, a stat and a Path object each would be most of the listing.
+    """
+    found: list[str] = []
+    pending = [str(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    if not entry.is_symlink():
+                        pending.append(entry.path)
+                elif _ends_like_an_image(entry.name) and entry.is_file():
+                    found.append(entry.path)
+                else:
+                    ignored.append(Path(entry.path))
+    return [Path(path) for path in sorted(found)]
 
 
 def _id_of(path: Path, root: Path) -> str:
-    name = path.relative_to(root).as_posix()
+    # Every path was found by scanning `root`, so it starts with it.
+    name = str(path)[len(str(root)) + 1 :].replace(os.sep, "/")
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
