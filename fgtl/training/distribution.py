@@ -1,0 +1,126 @@
+"""One device: no strategy, none of its costs. Several: MirroredStrategy, the global batch split evenly."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from fgtl.errors import UsageError
+from fgtl.training.settings import DeviceKnobs
+
+
+def prepare(knobs: DeviceKnobs, seed: int) -> tf.distribute.Strategy | None:
+    """Set what has to be set before a model is built: devices, precision, seeds, determinism.
+
+    Returns:
+        None for one device, otherwise the strategy in whose scope the model must be built (`scope_of`).
+    """
+    keras.utils.set_random_seed(seed)
+    if knobs.determinism == "strict":
+        tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(knobs.precision)
+    return pick_strategy(knobs.devices)
+
+
+def pick_strategy(devices: tuple[str, ...] = ()) -> tf.distribute.Strategy | None:
+    """A MirroredStrategy over several devices, or None for one.
+
+    Args:
+        devices: names such as "gpu:0"; empty: all GPUs, else the CPU. Several CPUs are made as logical devices.
+
+    Raises:
+        UsageError: a device that is not there, or a mixture of kinds.
+    """
+    if not devices:
+        gpus = tf.config.list_logical_devices("GPU")
+        return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus]) if len(gpus) > 1 else None
+    kind, numbers = _parse(devices)
+    _make_available(kind, numbers)
+    if len(numbers) == 1:
+        return None
+    return tf.distribute.MirroredStrategy([f"{kind}:{number}" for number in numbers])
+
+
+def scope_of(strategy: tf.distribute.Strategy | None) -> AbstractContextManager[Any]:
+    """The scope in which variables are made; a context that does nothing without a strategy."""
+    return strategy.scope() if strategy else nullcontext()
+
+
+def replicas_of(strategy: tf.distribute.Strategy | None) -> int:
+    """How many devices share a batch."""
+    return strategy.num_replicas_in_sync if strategy else 1
+
+
+def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy | None) -> None:
+    """Raise UsageError unless the devices can share the batch evenly."""
+    replicas = replicas_of(strategy)
+    if batch_size % replicas:
+        down, up = batch_size - batch_size % replicas, batch_size + replicas - batch_size % replicas
+        raise UsageError(
+            f"--batch_size={batch_size} does not divide over {replicas} devices.",
+            expected="a global batch that is a multiple of the number of devices.",
+            fix=f"Use --batch_size={down or up} or --batch_size={up}.",
+        )
+
+
+def distribute(dataset: tf.data.Dataset, strategy: tf.distribute.Strategy | None) -> Iterable[Any]:
+    """The dataset of global batches, each split in order over the replicas."""
+    if strategy is None:
+        return dataset
+    options = tf.data.Options()
+    # There is one host: sharding files or elements over workers would only reorder them.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return strategy.experimental_distribute_dataset(dataset.with_options(options))
+
+
+def synchronize_batch_norm(model: keras.Model) -> int:
+    """Let every batch normalisation take its statistics over all replicas' images; returns how many there are."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in layers:
+        layer.synchronized = True
+    return len(layers)
+
+
+def _parse(devices: tuple[str, ...]) -> tuple[str, list[int]]:
+    kinds, numbers = [], []
+    for name in devices:
+        kind, _, number = name.strip().lower().partition(":")
+        if kind not in ("cpu", "gpu") or not (number.isdecimal() or number == ""):
+            raise UsageError(f"--devices has {name!r}.", expected="names such as gpu:0 or cpu.")
+        kinds.append(kind)
+        numbers.append(int(number or 0))
+    if len(set(kinds)) > 1 or len(set(numbers)) < len(numbers):
+        raise UsageError(f"--devices={','.join(devices)}.", expected="different devices of one kind.")
+    return kinds[0], numbers
+
+
+def _make_available(kind: str, numbers: list[int]) -> None:
+    """Hide the devices that were not named, and make the logical CPUs that were."""
+    try:
+        if kind == "gpu":
+            _show_only_gpus(numbers)
+            return
+        tf.config.set_visible_devices([], "GPU")
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        if max(numbers):
+            tf.config.set_logical_device_configuration(
+                cpu, [tf.config.LogicalDeviceConfiguration()] * (max(numbers) + 1)
+            )
+    except RuntimeError:
+        # TensorFlow has started: what is there must do.
+        there = len(tf.config.list_logical_devices(kind.upper()))
+        if max(numbers) >= there:
+            raise UsageError(
+                f"There is no {kind}:{max(numbers)}.",
+                expected=f"one of {there} {kind} devices; TensorFlow has started, so no more can be made.",
+            ) from None
+
+
+def _show_only_gpus(numbers: list[int]) -> None:
+    gpus = tf.config.list_physical_devices("GPU")
+    if max(numbers) >= len(gpus):
+        raise UsageError(f"There is no gpu:{max(numbers)}.", expected=f"one of {len(gpus)} GPUs.")
+    if len(numbers) == 1:
+        tf.config.set_visible_devices([gpus[numbers[0]]], "GPU")

@@ -1,0 +1,84 @@
+"""Exact predictions of a data set: every image once, whatever the batch size and the number of devices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fgtl.console import Progress
+from fgtl.errors import InputError
+from fgtl.reports.metrics import evaluate_predictions
+from fgtl.training.distribution import distribute, replicas_of
+
+
+class Predictor:
+    """Compiles a model's inference once; call it as often as there are data sets.
+
+    Args:
+        model: `model(images, training=False)` -> outputs, `model.head.predict(outputs)` -> (B, K) probabilities.
+        strategy: the one the model was built under, None for one device.
+    """
+
+    def __init__(self, model: Any, strategy: tf.distribute.Strategy | None = None) -> None:
+        self._model, self._strategy = model, strategy
+        self._run = tf.function(self._on_all)
+
+    def __call__(self, batches: tf.data.Dataset, count: int, label: str = "evaluate") -> tuple[np.ndarray, np.ndarray]:
+        """Predict all images.
+
+        Args:
+            batches: (images (B, S, S, 3), labels (B,), weights (B,)); rows of weight 0 are padding and dropped.
+            count: how many images there are.
+            label: what the progress bar says.
+
+        Returns:
+            probabilities (N, K) float32 and labels (N,) int32, in the order of the data set.
+
+        Raises:
+            InputError: the data set did not have `count` images.
+        """
+        rows: list[np.ndarray] = []
+        labels: list[np.ndarray] = []
+        batches = batches.map(self._pad_to_replicas)
+        with Progress(label, count) as progress:
+            for batch in distribute(batches, self._strategy):
+                probabilities, own_labels, weights = (self._join(part) for part in self._run(*batch))
+                real = weights > 0
+                rows.append(probabilities[real])
+                labels.append(own_labels[real])
+                progress.advance(int(real.sum()))
+        found = sum(map(len, labels))
+        if found != count or not found:
+            raise InputError(f"The data set has {found:,} images.", expected=f"{count:,}, and at least one.")
+        return np.concatenate(rows), np.concatenate(labels).astype(np.int32)
+
+    def _on_one(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        outputs = self._model(images, training=False)
+        return tf.cast(self._model.head.predict(outputs), tf.float32), labels, weights
+
+    def _on_all(self, *batch: Any) -> Any:
+        return self._strategy.run(self._on_one, batch) if self._strategy else self._on_one(*batch)
+
+    def _pad_to_replicas(self, *batch: tf.Tensor) -> list[tf.Tensor]:
+        """Repeat nothing, add rows of zeros (weight 0) until the devices can share the batch evenly."""
+        missing = -tf.shape(batch[0])[0] % replicas_of(self._strategy)
+        return [tf.pad(part, [[0, missing]] + [[0, 0]] * (len(part.shape) - 1)) for part in batch]
+
+    def _join(self, values: Any) -> np.ndarray:
+        if self._strategy is None:
+            return values.numpy()
+        return np.concatenate([value.numpy() for value in self._strategy.experimental_local_results(values)])
+
+
+def predict_probabilities(
+    model: Any, batches: tf.data.Dataset, count: int, strategy: tf.distribute.Strategy | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`Predictor` for a single use: (N, K) float32 probabilities and (N,) int32 labels."""
+    return Predictor(model, strategy)(batches, count)
+
+
+def validation_figures(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
+    """The figures that a Trainer logs and selects by: loss (mean -ln p), top1, top5, mean_class."""
+    result = evaluate_predictions(probabilities, labels, class_names)
+    return {"loss": result.log_loss, "top1": result.top1, "top5": result.top5, "mean_class": result.mean_class}

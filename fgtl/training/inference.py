@@ -1,0 +1,117 @@
+"""A finished run applied to image files: the same views, the same numbers as in its evaluation."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from fgtl.console import Progress
+from fgtl.converters.folder import IMAGE_ENDINGS
+from fgtl.data.images import BadImage, ImagePolicy, store
+from fgtl.data.pipeline import loose_batches
+from fgtl.errors import UsageError
+from fgtl.heads.classifier import load_classifier
+from fgtl.training.evaluation import Predictor
+from fgtl.training.run import Run
+
+# Encoded files held in memory at once; a folder may have millions.
+CHUNK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePrediction:
+    """What a run says about one file.
+
+    Attributes:
+        path: the file.
+        probabilities: (K,) float32; empty when there is a problem.
+        class_names: of the run.
+        problem: why the file could not be looked at, None when it could.
+    """
+
+    path: Path
+    probabilities: np.ndarray
+    class_names: tuple[str, ...]
+    problem: str | None = None
+
+    def ranked(self, top: int) -> list[tuple[str, int, float]]:
+        """(class name, label, probability) of the most probable classes, equal ones by label."""
+        order = np.argsort(-self.probabilities, kind="stable")[:top]
+        return [(self.class_names[label], int(label), float(self.probabilities[label])) for label in order]
+
+
+class RunPredictor:
+    """Predicts files with a run's model. Loads and compiles once.
+
+    Args:
+        run: a finished run.
+        policy: what is done with odd files, as in conversion.
+        batch_size: images a step.
+    """
+
+    def __init__(self, run: Run, policy: ImagePolicy, *, batch_size: int = 32) -> None:
+        self._names, self._policy = run.class_names, policy
+        self._views = run.view_knobs(eval_batch_size=batch_size)
+        self._predict = Predictor(load_classifier(run.model))
+
+    def __call__(self, paths: Sequence[Path]) -> Iterator[ImagePrediction]:
+        """One prediction a file, in order; a file that is no image gives one with a `problem`."""
+        with Progress("predict", len(paths)) as progress:
+            remaining = iter(paths)
+            while chunk := list(islice(remaining, CHUNK)):
+                yield from self._some(chunk)
+                progress.advance(len(chunk))
+
+    def _some(self, paths: list[Path]) -> Iterator[ImagePrediction]:
+        stored = [self._read(path) for path in paths]
+        files = [data for data in stored if isinstance(data, bytes)]
+        rows = iter(self._probabilities(files)) if files else iter(())
+        for path, data in zip(paths, stored, strict=True):
+            if isinstance(data, bytes):
+                yield ImagePrediction(path, next(rows), self._names)
+            else:
+                yield ImagePrediction(path, np.empty(0, np.float32), self._names, data.reason)
+
+    def _read(self, path: Path) -> "bytes | _Problem":
+        try:
+            return store(path.read_bytes(), self._policy).data
+        except BadImage as error:
+            return _Problem(error.reason)
+        except OSError as error:
+            return _Problem(f"It cannot be read: {error.strerror}.")
+
+    def _probabilities(self, files: list[bytes]) -> np.ndarray:
+        # The predictor's batches carry labels; loose files have none.
+        batches = loose_batches(files, self._views).map(lambda images, weights: (images, weights, weights))
+        return self._predict(batches, len(files), "predict")[0]
+
+
+@dataclass(frozen=True)
+class _Problem:
+    reason: str
+
+
+def find_images(names: Iterable[str]) -> list[Path]:
+    """Files as given, folders searched for image files (by ending, sorted, hidden ones left out).
+
+    Raises:
+        UsageError: a name that is not there, or a folder without images.
+    """
+    found: list[Path] = []
+    for name in names:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_ENDINGS and file.is_file())
+            inside = [file for file in inside if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+            if not inside:
+                raise UsageError(
+                    f"{path} holds no image.", expected=f"files ending in {', '.join(sorted(IMAGE_ENDINGS))}."
+                )
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UsageError(f"There is no file or folder {path}.", expected="images and folders of images.")
+    return found

@@ -1,0 +1,53 @@
+"""metrics.jsonl: one JSON object a line, each step once even when a run was killed and resumed."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fgtl.errors import DataError
+from fgtl.files import write_atomically
+
+
+class Journal:
+    """Appends to a file of JSON lines; each line has a "step"."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Add one line. Not-a-number, which JSON lacks, is written as null."""
+        clean = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in line.items()
+        }
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(clean, allow_nan=False) + "\n")
+
+    def sync(self) -> None:
+        """Make what was appended durable; a checkpoint must not be newer than its lines."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
+
+    def rewind(self, step: int) -> None:
+        """Drop the lines after `step`, and a last line that a kill left unfinished."""
+        if self.path.exists():
+            kept = [json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step]
+            write_atomically(self.path, "".join(kept))
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """All whole lines, oldest first.
+
+        Raises:
+            DataError: a line other than an unfinished last one is not JSON.
+        """
+        texts = self.path.read_text(encoding="utf-8").split("\n") if self.path.exists() else [""]
+        # What follows the last line break is empty, or a line cut off by a kill.
+        for number, text in enumerate(texts[:-1], 1):
+            try:
+                yield json.loads(text)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{self.path} line {number} is not JSON: {error}.", fix="Remove that line.") from None

@@ -1,0 +1,86 @@
+"""From epochs to steps: which step ends an epoch, and which phase a step belongs to."""
+
+from dataclasses import dataclass
+
+from fgtl.errors import InputError
+from fgtl.training.settings import TrainingKnobs
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of steps that train the same variables with one optimizer.
+
+    name: "head" or "all", what is trained. steps, epochs: counted over the whole run, zero based.
+    """
+
+    name: str
+    epochs: range
+    steps: range
+    learning_rate: float
+    warms_up: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The phases of a run over `images` training images in full batches of `batch_size`.
+
+    Batches cross epoch borders (nothing is dropped), so epoch e ends with the first step by which e * images have
+    been seen: ceil(e * images / batch_size).
+    """
+
+    images: int
+    batch_size: int
+    phases: tuple[Phase, ...]
+
+    @property
+    def epochs(self) -> int:
+        return self.phases[-1].epochs.stop
+
+    def steps_in(self, epochs: int) -> int:
+        """Steps after which `epochs` epochs are over."""
+        return -(-epochs * self.images // self.batch_size)
+
+    def epoch_at(self, step: int) -> float:
+        """Epochs seen after `step` steps."""
+        return step * self.batch_size / self.images
+
+    def epochs_over(self, step: int) -> int:
+        """Whole epochs whose last step is at or before `step`."""
+        return step * self.batch_size // self.images
+
+    def phase_at(self, step: int) -> Phase:
+        """The phase that trains step `step` (zero based)."""
+        return next(phase for phase in self.phases if step in phase.steps)
+
+    def describe(self) -> str:
+        """One line for people: "3 epochs head (141 steps), then 10 epochs all (469 steps)"."""
+        parts = (f"{len(p.epochs)} epochs {p.name} ({len(p.steps):,} steps)" for p in self.phases)
+        return ", then ".join(parts)
+
+
+def plan_training(knobs: TrainingKnobs, *, images: int, batch_size: int) -> Plan:
+    """Lay out the phases that the knobs ask for.
+
+    The first phase of head_then_all has a rate of its own and no warm-up: a fresh head needs none.
+
+    Raises:
+        InputError: no images, or a warm-up as long as the phase.
+    """
+    if images < 1:
+        raise InputError("There are no training images.", expected="at least one.")
+    if knobs.warmup_epochs >= knobs.epochs:
+        raise InputError(
+            f"--warmup_epochs={knobs.warmup_epochs:g} leaves nothing of --epochs={knobs.epochs}.",
+            expected="a warm-up shorter than the training.",
+        )
+    layout = [("all" if knobs.mode == "head_then_all" else knobs.mode, knobs.epochs, knobs.learning_rate, True)]
+    if knobs.mode == "head_then_all":
+        layout.insert(0, ("head", knobs.head_epochs, knobs.head_learning_rate, False))
+    phases: list[Phase] = []
+    plan = Plan(images, batch_size, ())
+    for name, count, rate, warms_up in layout:
+        first = phases[-1].epochs.stop if phases else 0
+        epochs = range(first, first + count)
+        steps = range(plan.steps_in(epochs.start), plan.steps_in(epochs.stop))
+        phases.append(Phase(name, epochs, steps, rate, warms_up))
+    return Plan(images, batch_size, tuple(phases))

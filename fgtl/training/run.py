@@ -1,0 +1,253 @@
+"""The run folder: what was asked for, what came out, and whether a second start is the same run.
+
+run.json        schema, versions, resolved config, data set, seed, when made
+metrics.jsonl   best.json   events/   checkpoints/step-N/
+refit/          the same four for a training on train + validation
+model.keras     model.json: class names, preprocessing, metrics; written last, so a folder with it is finished
+eval/           report.html
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+import fgtl
+from fgtl.data.knobs import ViewKnobs
+from fgtl.errors import DataError, UsageError
+from fgtl.files import PARTIAL, atomic_path, read_json, sha256_of, write_json
+
+SCHEMA = 1
+LOCK = ".lock"
+# Knobs that may differ when a run goes on: they change neither what is computed nor what is reported.
+FREE = frozenset(
+    {
+        "run_dir",
+        "records",
+        "data_dir",
+        "log_every_steps",
+        "checkpoint_every_seconds",
+        "checkpoint_every_steps",
+        "keep",
+        "eval_batch_size",
+        "threads",
+        "prefetch",
+        "cache",
+    }
+)
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a run remembers of its record set. counts: split -> images."""
+
+    name: str
+    classes: int
+    class_names: tuple[str, ...]
+    manifest_sha256: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where one training of a run writes: the run folder itself, or its refit."""
+
+    folder: Path
+    identity: str
+    name: str = ""
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.json"
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events"
+
+
+class Run:
+    """One run folder; make it with `create_or_resume` (to train) or `open` (to use the model).
+
+    Attributes:
+        folder: its path.
+        facts: content of run.json.
+        resumed: whether it was there before.
+    """
+
+    def __init__(self, folder: Path, facts: dict[str, Any], *, resumed: bool) -> None:
+        self.folder, self.facts, self.resumed = folder, facts, resumed
+        self._lock: FileLock | None = None
+
+    @classmethod
+    def create_or_resume(cls, folder: Path, config: Mapping[str, Any], dataset: DatasetFacts) -> "Run":
+        """Make the folder, or go on with the run that is in it. Locked until this object or the process ends.
+
+        Args:
+            config: the resolved knobs (`Knobs.as_dict()`), a "seed" among them.
+
+        Raises:
+            UsageError: the folder holds a run with another config or data (both values are listed), something else
+                than a run, or a run that another process is training.
+        """
+        _check_is_ours(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UsageError(
+                f"Another process is training in {folder}.", fix="Wait for it, or choose another --run_dir."
+            ) from None
+        wanted = _facts(config, dataset)
+        # A start that was refused before its first checkpoint (a wrong flag, say) leaves nothing to go on with.
+        resumed = (folder / "run.json").exists() and any((folder / "checkpoints").glob("step-*"))
+        if resumed:
+            facts = read_json(folder / "run.json")
+            _check_agrees(folder, facts, wanted)
+        else:
+            facts = wanted
+            write_json(folder / "run.json", facts)
+        run = cls(folder, facts, resumed=resumed)
+        run._lock = lock
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """A finished run, for evaluation and prediction.
+
+        Raises:
+            DataError: no run there, no finished model in it, or a model that was changed afterwards.
+        """
+        if not (folder / "run.json").is_file():
+            raise DataError(
+                f"{folder} is not a run folder: it has no run.json.", expected="the --run_dir of a finished fgtl train."
+            )
+        run = cls(folder, read_json(folder / "run.json"), resumed=True)
+        if not run.is_finished:
+            raise DataError(f"The run in {folder} is not finished.", fix="The same fgtl train command goes on with it.")
+        if sha256_of(run.model) != run.model_facts["sha256"]:
+            raise DataError(
+                f"{run.model} is not the file that was written: its checksum differs from model.json.",
+                fix="Remove model.json and run the same fgtl train command: it writes the model anew.",
+            )
+        return run
+
+    def stage(self, name: str = "") -> Stage:
+        """Where a training writes; "" is the main one, "refit" the one on train + validation."""
+        text = json.dumps([self.facts["config"], self.facts["dataset"], name], sort_keys=True)
+        folder = self.folder / name if name else self.folder
+        folder.mkdir(exist_ok=True)
+        return Stage(folder, hashlib.sha256(text.encode()).hexdigest(), name)
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model.keras"
+
+    @property
+    def model_card(self) -> Path:
+        return self.folder / "model.json"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.folder / "eval"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.facts["dataset"]["class_names"])
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the model is there, as far as names say; `open` checks its content."""
+        return self.model.is_file() and self.model_card.is_file()
+
+    @property
+    def model_facts(self) -> dict[str, Any]:
+        """Content of model.json."""
+        return read_json(self.model_card)
+
+    def view_knobs(self, **own: Any) -> ViewKnobs:
+        """How this run's model sees images, from its card; `own` are knobs that change no figure (batch size, threads)."""
+        card = self.model_facts
+        return ViewKnobs(
+            image_size=card["input_size"], eval_crop=card["eval_crop"], legacy_resize=card["legacy_resize"], **own
+        )
+
+    def save_model(self, model: Any, card: Mapping[str, Any]) -> None:
+        """Write model.keras, then model.json with the card; each whole or not at all.
+
+        Args:
+            model: a Keras model.
+            card: JSON-ready: backbone, head, input_size, eval_crop, legacy_resize, metrics. Schema, class names and
+                the model file's sha256 are added.
+        """
+        self.model_card.unlink(missing_ok=True)
+        with atomic_path(self.model) as partial:
+            # Keras insists on the ending.
+            named = partial.with_name(f"{partial.name}.keras")
+            try:
+                model.save(named)
+                named.rename(partial)
+            finally:
+                named.unlink(missing_ok=True)
+        own = {"schema": SCHEMA, "class_names": list(self.class_names), "sha256": sha256_of(self.model)}
+        write_json(self.model_card, own | dict(card))
+
+
+def _facts(config: Mapping[str, Any], dataset: DatasetFacts) -> dict[str, Any]:
+    facts = {
+        "schema": SCHEMA,
+        "versions": {"fgtl": fgtl.__version__, "tensorflow": version("tensorflow"), "keras": version("keras")},
+        "config": dict(config),
+        "dataset": asdict(dataset),
+        "seed": config.get("seed", 0),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    # Through JSON, so that it compares equal to what is read back.
+    return json.loads(json.dumps(facts))
+
+
+def _check_is_ours(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--run_dir={folder} is a file.", expected="a folder, or a name that is free.")
+    if not folder.exists() or (folder / "run.json").exists():
+        return
+    # What a start that was killed before run.json leaves behind.
+    strange = sorted(path.name for path in folder.iterdir() if path.name != LOCK and not path.name.endswith(PARTIAL))
+    if strange:
+        raise UsageError(
+            f"--run_dir={folder} holds something else ({', '.join(strange[:3])}{', ...' * (len(strange) > 3)}).",
+            expected="a run, an empty folder, or a name that is free.",
+        )
+
+
+def _check_agrees(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    if old.get("schema") != SCHEMA:
+        raise UsageError(f"{folder} holds a run of another version of fgtl.", fix="Choose another --run_dir.")
+    pairs = {f"--{name}": (old["config"].get(name), new["config"].get(name)) for name in old["config"] | new["config"]}
+    pairs = {name: pair for name, pair in pairs.items() if name.removeprefix("--") not in FREE}
+    pairs |= {name: (old["dataset"][name], new["dataset"][name]) for name in ("manifest_sha256", "counts")}
+    differing = [f"{name}: there {was!r}, now {now!r}" for name, (was, now) in sorted(pairs.items()) if was != now]
+    if differing:
+        raise UsageError(
+            f"{folder} holds a run with other settings:\n    " + "\n    ".join(differing),
+            expected="the settings it was started with, to go on with it.",
+            fix="Use those, or choose another --run_dir.",
+        )

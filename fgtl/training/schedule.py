@@ -1,0 +1,63 @@
+"""The learning rate as a function of the step: Keras' curves, and a warm-up that multiplies any of them."""
+
+from typing import Any
+
+import keras
+from keras import ops
+from keras.optimizers import schedules
+
+from fgtl.training.plan import Phase, Plan
+from fgtl.training.settings import ScheduleKnobs
+
+
+@keras.saving.register_keras_serializable("fgtl")
+class WarmUp(schedules.LearningRateSchedule):
+    """curve(step) * min(1, (step + 1) / steps): a ramp that never wastes a step at rate 0 and leaves the curve in place.
+
+    Args:
+        curve: a LearningRateSchedule.
+        steps: length of the ramp; the last of them has the curve's own rate.
+    """
+
+    def __init__(self, curve: schedules.LearningRateSchedule, steps: int) -> None:
+        self.curve, self.steps = curve, steps
+
+    def __call__(self, step: Any) -> Any:
+        """Scalar rate of a zero-based step."""
+        ramp = (ops.cast(step, "float32") + 1) / self.steps
+        return self.curve(step) * ops.minimum(ramp, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"curve": keras.saving.serialize_keras_object(self.curve), "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "WarmUp":
+        return cls(keras.saving.deserialize_keras_object(config["curve"]), config["steps"])
+
+
+def build_schedule(knobs: ScheduleKnobs, plan: Plan, phase: Phase) -> float | schedules.LearningRateSchedule:
+    """The rate of one phase, by the phase's own steps (the optimizer's iterations).
+
+    With N images and D = int(N * epochs_per_decay / batch):
+        fixed:       rate
+        staircase:   rate * decay_factor ^ floor(step / D)
+        polynomial:  linear from rate to end_learning_rate over D steps, then flat
+        cosine:      end + (rate - end) * (1 + cos(pi * step / T)) / 2 over the phase's T steps
+
+    Returns:
+        A float for a fixed rate without warm-up (so that callbacks may change it), else a schedule.
+    """
+    rate, length = float(phase.learning_rate), max(len(phase.steps), 1)
+    decay_steps = max(int(plan.images * knobs.epochs_per_decay / plan.batch_size), 1)
+    warmup_steps = round(knobs.warmup_epochs * plan.images / plan.batch_size) if phase.warms_up else 0
+    if knobs.schedule == "fixed" and not warmup_steps:
+        return rate
+    if knobs.schedule == "fixed":
+        curve = schedules.PiecewiseConstantDecay([length], [rate, rate])
+    elif knobs.schedule == "staircase":
+        curve = schedules.ExponentialDecay(rate, decay_steps, knobs.decay_factor, staircase=True)
+    elif knobs.schedule == "polynomial":
+        curve = schedules.PolynomialDecay(rate, decay_steps, knobs.end_learning_rate)
+    else:
+        curve = schedules.CosineDecay(rate, length, alpha=knobs.end_learning_rate / rate if rate else 0.0)
+    return WarmUp(curve, warmup_steps) if warmup_steps else curve

@@ -1,0 +1,100 @@
+"""The knobs of training. Light: read by `fgtl train --help`, so nothing here imports TensorFlow."""
+
+from dataclasses import dataclass
+
+from fgtl.knobs import Knobs, flag
+
+
+@dataclass(frozen=True)
+class OptimizerKnobs(Knobs):
+    """How the weights are updated."""
+
+    optimizer: str = flag(
+        "momentum", "update rule; adamw is adam with decoupled decay", choices=("sgd", "momentum", "adam", "adamw")
+    )
+    momentum: float = flag(0.9, "of the momentum optimizer, plain rather than Nesterov", low=0, high=1)
+    adam_beta1: float = flag(0.9, "decay of Adam's mean gradient", low=0, high=1)
+    adam_beta2: float = flag(0.999, "decay of Adam's mean squared gradient", low=0, high=1)
+    adam_epsilon: float = flag(1e-7, "added to the root of Adam's second moment", low=0)
+    weight_decay: float = flag(4e-5, "strength, on kernels only", low=0)
+    decay_type: str = flag(
+        "auto",
+        "coupled: decay/2 * sum(w^2) in the loss; decoupled: rate * decay * w off the weight; auto: decoupled for adamw",
+        choices=("auto", "coupled", "decoupled"),
+    )
+    label_smoothing: float = flag(0.0, "share of the target spread over all classes", low=0, high=1)
+
+    @property
+    def decoupled(self) -> bool:
+        """Whether weight decay bypasses the gradient."""
+        return self.decay_type == "decoupled" or (self.decay_type == "auto" and self.optimizer == "adamw")
+
+
+@dataclass(frozen=True)
+class ScheduleKnobs(Knobs):
+    """How the learning rate moves."""
+
+    learning_rate: float = flag(0.01, "the highest rate", low=0)
+    schedule: str = flag(
+        "cosine",
+        "curve of the rate; staircase and polynomial use epochs_per_decay, cosine the phase's length",
+        choices=("fixed", "staircase", "polynomial", "cosine"),
+    )
+    epochs_per_decay: float = flag(10.0, "epochs between the stairs, or until the polynomial ends", low=1e-6)
+    decay_factor: float = flag(0.1, "factor of each stair", low=0, high=1)
+    end_learning_rate: float = flag(0.0, "where polynomial and cosine end", low=0)
+    warmup_epochs: float = flag(0.0, "epochs of a linear ramp that multiplies the curve", low=0)
+
+
+@dataclass(frozen=True)
+class PhaseKnobs(Knobs):
+    """What is trained, and for how long."""
+
+    mode: str = flag(
+        "all",
+        "head: the backbone is frozen; head_then_all: two phases in one run",
+        choices=("head", "all", "head_then_all"),
+    )
+    epochs: int = flag(30, "epochs of the head phase in mode head, else of the phase that trains everything", low=1)
+    head_epochs: int = flag(5, "epochs of the first phase of head_then_all", low=1)
+    head_learning_rate: float = flag(0.01, "highest rate of the first phase of head_then_all", low=0)
+    frozen_bn: str = flag(
+        "inference",
+        "a frozen backbone's batch statistics: inference uses the pre-trained ones, train those of the batch (and moves them)",
+        choices=("inference", "train"),
+    )
+    # A few hundred steps are too few for moving averages to follow: validation then sees statistics of no network.
+    tuned_bn: str = flag("inference", "the same while the backbone is trained; train for large data or no weights", choices=("inference", "train"))
+    select_by: str = flag("top1", "validation figure that picks the best epoch", choices=("top1", "mean_class", "loss"))
+
+
+@dataclass(frozen=True)
+class DeviceKnobs(Knobs):
+    """Where and how it is computed."""
+
+    devices: tuple[str, ...] = flag((), "e.g. gpu:0,gpu:1 or cpu; default every GPU, else the CPU")
+    precision: str = flag(
+        "float32", "of the layers; weights stay float32", choices=("float32", "mixed_bfloat16", "mixed_float16")
+    )
+    jit: bool = flag(False, "compile forward and backward with XLA")
+    sync_bn: bool = flag(True, "several devices: batch statistics over the whole batch")
+    determinism: str = flag(
+        "order",
+        "order: same batches every time; strict: bit-equal kernels too, slower on GPUs",
+        choices=("order", "strict"),
+    )
+
+
+@dataclass(frozen=True)
+class JournalKnobs(Knobs):
+    """What is written while it runs."""
+
+    log_every_steps: int = flag(10, "steps between two lines of metrics.jsonl", low=1)
+    checkpoint_every_seconds: float = flag(600.0, "seconds between two checkpoints; 0: none by time", low=0)
+    checkpoint_every_steps: int = flag(0, "steps between two checkpoints; 0: none by steps", low=0)
+    keep: int = flag(2, "checkpoints kept beside the best", low=1)
+
+
+@dataclass(frozen=True)
+class TrainingKnobs(OptimizerKnobs, ScheduleKnobs, PhaseKnobs, DeviceKnobs, JournalKnobs):
+    """Everything a Trainer asks for."""

@@ -1,0 +1,111 @@
+"""A tiny classifier with everything that matters: convolution, batch normalisation, a head with dropout."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fgtl.heads.linear import LinearHead
+from fgtl.training.run import Stage
+from fgtl.training.settings import TrainingKnobs
+
+SIZE, CLASSES = 12, 3
+
+
+class TinyClassifier(keras.Model):
+    """Backbone and head with the interface of `fgtl.heads.classifier.Classifier`, small enough to compile in no time."""
+
+    def __init__(self, dropout: float = 0.5, classes: int = CLASSES) -> None:
+        image = keras.Input((SIZE, SIZE, 3))
+        x = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
+        x = keras.layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9, name="bn")(x))
+        features = keras.layers.GlobalAveragePooling2D()(x)
+        backbone = keras.Model(image, {"taps": {"last": x}, "features": features})
+        head = LinearHead(classes, dropout=dropout)
+        own = keras.Input((SIZE, SIZE, 3))
+        taken = backbone(own)
+        super().__init__(own, head(taken["taps"], taken["features"]))
+        self.backbone, self.head = backbone, head
+
+
+@dataclass(frozen=True)
+class Config(TrainingKnobs):
+    """Knobs of a training of seconds."""
+
+    optimizer: str = "momentum"
+    learning_rate: float = 0.1
+    epochs: int = 2
+    head_epochs: int = 1
+    tuned_bn: str = "train"
+    log_every_steps: int = 3
+    checkpoint_every_seconds: float = 0.0
+
+
+class Images:
+    """`count` random images whose brightest channel is their label; batches are a pure function of the step."""
+
+    def __init__(self, count: int = 40, batch_size: int = 8) -> None:
+        rng = np.random.default_rng(0)
+        self.count, self.batch_size = count, batch_size
+        self.labels = rng.integers(0, CLASSES, count).astype("int32")
+        self.images = rng.uniform(0, 120, (count, SIZE, SIZE, 3)).astype("float32")
+        self.images[np.arange(count), :, :, self.labels] += 100
+        self.asked: list[range] = []
+
+    def batches(self, steps: range) -> tf.data.Dataset:
+        self.asked.append(steps)
+
+        def batch(step: Any) -> tuple[Any, Any]:
+            rows = (step * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)) % self.count
+            return tf.gather(self.images, rows), tf.gather(self.labels, rows)
+
+        return tf.data.Dataset.range(steps.start, steps.stop).map(batch)
+
+    def evaluation(self, batch_size: int) -> tf.data.Dataset:
+        missing = -self.count % batch_size
+        images = np.concatenate([self.images, np.zeros((missing, SIZE, SIZE, 3), "float32")])
+        labels = np.concatenate([self.labels, np.zeros(missing, "int32")])
+        weights = np.repeat(np.float32([1, 0]), [self.count, missing])
+        return tf.data.Dataset.from_tensor_slices((images, labels, weights)).batch(batch_size)
+
+
+@pytest.fixture
+def config() -> type[Config]:
+    return Config
+
+
+@pytest.fixture
+def images() -> Images:
+    return Images()
+
+
+@pytest.fixture
+def fresh_model() -> Callable[..., TinyClassifier]:
+    """Builds the same model again at each call, as a new process would."""
+
+    def build(dropout: float = 0.5, classes: int = CLASSES) -> TinyClassifier:
+        keras.utils.set_random_seed(7)
+        return TinyClassifier(dropout, classes)
+
+    return build
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, "identity of this run")
+
+
+def weights_of(model: keras.Model) -> list[np.ndarray]:
+    return [variable.value.numpy() for variable in model.variables]
+
+
+@pytest.fixture
+def values() -> Callable[[keras.Model], list[np.ndarray]]:
+    """All of a model's variables, seeds included, as arrays."""
+    return weights_of

@@ -1,0 +1,153 @@
+"""Run by test_distribution.py in a process of its own, where TensorFlow can still be given two logical CPUs.
+
+Prints one JSON object: the largest differences between one replica and two, and what else only two replicas show.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fgtl.errors import UsageError
+from fgtl.heads.classifier import Classifier
+from fgtl.heads.linear import LinearHead
+from fgtl.models.backbone import Backbone
+from fgtl.training.distribution import distribute, pick_strategy, replicas_of, scope_of, synchronize_batch_norm
+from fgtl.training.evaluation import predict_probabilities
+from fgtl.training.loop import Trainer
+from fgtl.training.optimizer import build_optimizer
+from fgtl.training.plan import plan_training
+from fgtl.training.run import Stage
+from fgtl.training.step import TrainStep
+
+spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("conftest.py"))
+tiny = importlib.util.module_from_spec(spec)
+sys.modules["tiny"] = tiny
+spec.loader.exec_module(tiny)
+
+TWO = pick_strategy(("cpu:0", "cpu:1"))
+
+
+def build(strategy, dropout=0.0):
+    keras.utils.set_random_seed(7)
+    with scope_of(strategy):
+        return tiny.TinyClassifier(dropout)
+
+
+def train(strategy, folder, images, epochs=1, **knobs):
+    Path(folder).mkdir(exist_ok=True)
+    model = build(strategy)
+    config = tiny.Config(epochs=epochs, schedule="fixed", **knobs)
+    plan = plan_training(config, images=images.count, batch_size=images.batch_size)
+    Trainer(model, plan, config, Stage(Path(folder), "same"), strategy).run(images.batches)
+    return model
+
+
+def difference(one, other):
+    pairs = zip(one.variables, other.variables, strict=True)
+    return max(float(np.abs(a.value.numpy() - b.value.numpy()).max()) for a, b in pairs)
+
+
+def steps_of(strategy, images):
+    """MobileNetV2 with fresh weights, two steps of SGD, in float64.
+
+    Such a deep fresh network amplifies a rounding of its input of 1e-7 to 1e-3 in its weights after a single step, on
+    one replica as on two; in float64 the roundings are small enough to see whether the mathematics is the same.
+    """
+    keras.utils.set_random_seed(7)
+    with scope_of(strategy):
+        model = Classifier(Backbone("mobilenet_v2", tiny.SIZE), LinearHead(tiny.CLASSES))
+        optimizer = build_optimizer(tiny.Config(optimizer="sgd"), 1e-3, model)
+    if strategy:
+        synchronize_batch_norm(model)
+    step = TrainStep(model, optimizer, "all", tiny.Config(), strategy)
+    for batch in distribute(images.batches(range(2)), strategy):
+        step(*batch)
+    return model
+
+
+def real_network():
+    keras.config.set_dtype_policy("float64")
+    tiny.SIZE = 64
+    plain_init = LinearHead.__init__
+
+    def in_float64(head, *arguments, **named):
+        plain_init(head, *arguments, **named)
+        head.logits = keras.layers.Dense(head.classes, name="logits", dtype="float64")
+
+    LinearHead.__init__ = in_float64
+    images = tiny.Images()
+    one = steps_of(None, images)
+    return {"mobilenet_v2": difference(one, steps_of(TWO, images))}
+
+
+def overflow_on_one_replica():
+    """Loss scale after a step in which only the second replica's gradients overflow, and whether weights moved."""
+    model = build(TWO)
+    with TWO.scope():
+        optimizer = build_optimizer(tiny.Config(), 0.1, model, scale_loss=True)
+    step = TrainStep(model, optimizer, "all", tiny.Config(sync_bn=False), TWO)
+    images = np.random.default_rng(0).uniform(0, 255, (8, tiny.SIZE, tiny.SIZE, 3)).astype("float32")
+    images[4:] = np.inf
+    before = model.head.logits.kernel.value.numpy()
+    data = tf.data.Dataset.from_tensors((images, np.zeros(8, "int32")))
+    for batch in TWO.experimental_distribute_dataset(data):
+        step(*batch)
+    return float(optimizer.dynamic_scale.numpy()), bool(np.array_equal(before, model.head.logits.kernel.value.numpy()))
+
+
+def message_of(strategy, **knobs):
+    try:
+        train(strategy, "refused", tiny.Images(batch_size=knobs.pop("batch_size", 8)), **knobs)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def small_network():
+    images = tiny.Images()
+    found = {"replicas": replicas_of(TWO)}
+    for optimizer in ("sgd", "momentum"):
+        one, two = (
+            train(None, f"one-{optimizer}", images, optimizer=optimizer),
+            train(TWO, f"two-{optimizer}", images, optimizer=optimizer),
+        )
+        found[optimizer] = difference(one, two)
+    found["without sync_bn"] = difference(one, train(TWO, "unsynchronised", images, sync_bn=False))
+    found["metrics"] = [
+        [json.loads(line) for line in Path(name, "metrics.jsonl").read_text().splitlines()]
+        for name in ("one-momentum", "two-momentum")
+    ]
+    found["with jit"] = difference(
+        train(TWO, "plain", images, sync_bn=False, tuned_bn="inference"),
+        train(TWO, "compiled", images, sync_bn=False, tuned_bn="inference", jit=True),
+    )
+
+    # A run of two replicas goes on with one.
+    Path("two-momentum").rename("moved")
+    found["moved from two to one"] = difference(
+        train(None, "moved", images, epochs=2), train(None, "whole", images, epochs=2)
+    )
+
+    (alone, own_labels), (shared, labels) = (
+        predict_probabilities(model, images.evaluation(7), images.count, strategy)
+        for model, strategy in ((one, None), (two, TWO))
+    )
+    found["probabilities"] = float(np.abs(alone - shared).max())
+    found["labels in order"] = all(np.array_equal(found_, images.labels) for found_ in (own_labels, labels))
+    found["scale after overflow"], found["untouched by overflow"] = overflow_on_one_replica()
+    found["jit with sync_bn"] = message_of(TWO, jit=True)
+    found["odd batch"] = message_of(TWO, batch_size=7)
+    return found
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        print(json.dumps(real_network() if "real" in sys.argv else small_network()))

@@ -1,0 +1,117 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from fgtl.errors import DataError
+from fgtl.training.checkpoint import Checkpoints
+
+
+def variables(value, shape=(2, 3)):
+    return {
+        "model": [keras.Variable(np.full(shape, value, "float32"), name="kernel"), keras.Variable(value, dtype="int64")]
+    }
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=2, identity="mine")
+    for step in (1, 2, 3, 4):
+        checkpoints.save(step, variables(step), {"note": f"step {step}"}, pinned=1)
+    return checkpoints
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_keeps_the_newest_and_the_pinned(checkpoints):
+    assert checkpoints.steps() == [4, 3, 1]
+    assert checkpoints.newest()["note"] == "step 4"
+    groups = variables(0)
+    checkpoints.load(1, groups)
+    assert groups["model"][0].numpy().tolist() == [[1.0] * 3] * 2 and int(groups["model"][1].numpy()) == 1
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "state.json"])
+def test_a_flipped_bit_is_seen_and_the_one_before_is_taken(checkpoints, name, capsys):
+    flip_a_bit(checkpoints.folder / "step-4" / name)
+    assert checkpoints.newest()["step"] == 3
+    assert "step-4 is damaged, going back" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "state.json"])
+def test_a_missing_or_empty_file_is_damage(checkpoints, name):
+    (checkpoints.folder / "step-4" / name).unlink()
+    (checkpoints.folder / "step-3" / name).write_bytes(b"")
+    assert checkpoints.newest()["step"] == 1
+
+
+def test_an_edited_state_is_damage_even_when_it_is_json(checkpoints):
+    path = checkpoints.folder / "step-4" / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 400}))
+    assert checkpoints.newest()["step"] == 3
+
+
+def test_when_all_are_damaged_it_does_not_start_over_silently(checkpoints):
+    for step in checkpoints.steps():
+        flip_a_bit(checkpoints.folder / f"step-{step}" / "arrays.npz")
+    with pytest.raises(DataError, match=r"(?s)No checkpoint .* is whole.*Remove"):
+        checkpoints.newest()
+
+
+def test_none_at_all_is_a_fresh_start(tmp_path):
+    assert Checkpoints(tmp_path).newest() is None
+
+
+def test_half_written_ones_do_not_count_and_are_cleared(checkpoints):
+    half = checkpoints.folder / "step-9.123.partial"
+    half.mkdir()
+    (half / "arrays.npz").write_bytes(b"half")
+    assert checkpoints.newest()["step"] == 4
+    checkpoints.save(5, variables(5), {})
+    assert not half.exists()
+
+
+def test_a_failure_while_writing_leaves_nothing(checkpoints, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        checkpoints.save(5, variables(5), {})
+    assert sorted(path.name for path in checkpoints.folder.iterdir()) == ["step-1", "step-3", "step-4"]
+
+
+def test_one_of_another_run_is_refused(checkpoints):
+    with pytest.raises(DataError, match="No checkpoint"):
+        Checkpoints(checkpoints.folder, identity="yours").newest()
+
+
+def test_other_shapes_are_listed_and_nothing_is_assigned(checkpoints):
+    groups = variables(0, shape=(5, 3))
+    with pytest.raises(DataError, match=r"1 of 2 variables differ(?s:.*)model/00000.*\(2, 3\).*\(5, 3\)"):
+        checkpoints.load(4, groups)
+    assert int(groups["model"][1].numpy()) == 0
+
+
+def test_more_or_fewer_variables_are_listed(checkpoints):
+    more = variables(0)
+    more["model"].append(keras.Variable(1.0))
+    with pytest.raises(DataError, match="model/00002: checkpoint has none"):
+        checkpoints.load(4, more)
+    fewer = {"model": variables(0)["model"][:1]}
+    with pytest.raises(DataError, match="model has none"):
+        checkpoints.load(4, fewer)
+
+
+def test_amending_changes_the_state_and_leaves_the_arrays(checkpoints):
+    checkpoints.amend(4, {"note": "over"})
+    state = checkpoints.newest()
+    assert (state["step"], state["note"]) == (4, "over")
+    groups = variables(0)
+    checkpoints.load(4, groups)
+    assert int(groups["model"][1].numpy()) == 4

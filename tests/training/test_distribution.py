@@ -1,0 +1,96 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+from fgtl.errors import UsageError
+from fgtl.training.distribution import check_batch_size, pick_strategy, synchronize_batch_norm
+
+
+def replicas(*words):
+    """What replicas.py saw with two logical CPUs, next to one."""
+    script = str(Path(__file__).with_name("replicas.py"))
+    done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def found():
+    return replicas()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_two_replicas_reach_the_weights_of_one(found, optimizer):
+    assert found["replicas"] == 2
+    assert found[optimizer] < 1e-5
+
+
+@pytest.mark.slow
+def test_two_replicas_of_a_real_network_reach_the_weights_of_one():
+    assert replicas("real")["mobilenet_v2"] < 1e-5
+
+
+def test_without_synchronised_statistics_they_do_not(found):
+    assert found["without sync_bn"] > 1e-4
+
+
+def test_two_replicas_log_the_figures_of_one(found):
+    one, two = found["metrics"]
+    for a, b in zip(one, two, strict=True):
+        assert a.keys() == b.keys()
+        for name in a.keys() - {"phase", "images_per_second"}:
+            assert a[name] == pytest.approx(b[name], rel=1e-5), name
+
+
+def test_xla_under_two_replicas_does_the_same(found):
+    assert found["with jit"] < 1e-5
+
+
+def test_a_run_of_two_replicas_goes_on_with_one(found):
+    assert found["moved from two to one"] < 1e-5
+
+
+def test_evaluation_under_two_replicas_is_exact_and_in_order(found):
+    assert found["labels in order"]
+    assert found["probabilities"] < 1e-6
+
+
+def test_an_overflow_on_the_second_replica_alone_skips_the_step(found):
+    assert found["scale after overflow"] == 2**14
+    assert found["untouched by overflow"]
+
+
+def test_what_replicas_cannot_do_is_refused(found):
+    assert "--jit and --sync_bn over 2 devices" in found["jit with sync_bn"]
+    assert "--batch_size=7 does not divide over 2 devices" in found["odd batch"]
+    assert "--batch_size=6 or --batch_size=8" in found["odd batch"]
+
+
+def test_one_device_has_no_strategy():
+    assert pick_strategy(("cpu",)) is None
+    check_batch_size(7, None)
+
+
+@pytest.mark.parametrize("devices", [("tpu:0",), ("cpu:x",), ("cpu:0", "gpu:0"), ("cpu:0", "cpu:0"), ("",)])
+def test_devices_that_cannot_be_meant_are_refused(devices):
+    with pytest.raises(UsageError, match="--devices"):
+        pick_strategy(devices)
+
+
+def test_a_device_that_is_not_there_is_named():
+    keras.ops.zeros(1)  # TensorFlow has started: no logical device can be added
+    with pytest.raises(UsageError, match="no cpu:7"):
+        pick_strategy(("cpu:0", "cpu:7"))
+
+
+def test_batch_normalisation_is_found_however_deep(fresh_model):
+    model = fresh_model()
+    outer = keras.Sequential(
+        [keras.Input((12, 12, 3)), model.backbone, keras.layers.Lambda(lambda taken: taken["features"])]
+    )
+    assert synchronize_batch_norm(outer) == 1
+    assert model.backbone.get_layer("bn").synchronized

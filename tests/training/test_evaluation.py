@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fgtl.errors import InputError
+from fgtl.training.evaluation import Predictor, predict_probabilities, validation_figures
+
+
+def test_every_image_counts_once_whatever_the_batch(fresh_model, images):
+    model = fresh_model()
+    alone, labels = predict_probabilities(model, images.evaluation(1), images.count)
+    assert alone.dtype == np.float32 and labels.dtype == np.int32
+    np.testing.assert_array_equal(labels, images.labels)
+    for batch_size in (7, 40, 97):
+        together, same_labels = predict_probabilities(model, images.evaluation(batch_size), images.count)
+        np.testing.assert_array_equal(same_labels, labels)
+        np.testing.assert_allclose(together, alone, atol=1e-6)
+        np.testing.assert_array_equal(together.argmax(1), alone.argmax(1))
+
+
+def test_5794_images_in_batches_of_100_are_58_batches_and_5794_rows():
+    class Counting:
+        """Says class 1 for each image; counts what it is given."""
+
+        def __init__(self):
+            self.head, self.batches = self, tf.Variable(0)
+
+        def __call__(self, images, training):
+            assert training is False
+            self.batches.assign_add(1)
+            return {"scores": tf.tile([[0.0, 1.0]], [tf.shape(images)[0], 1])}
+
+        def predict(self, outputs):
+            return outputs["scores"]
+
+    weights = np.repeat(np.float32([1, 0]), [5794, 6])
+    batches = tf.data.Dataset.from_tensor_slices(
+        (np.zeros((5800, 1, 1, 3), "float32"), np.zeros(5800, "int32"), weights)
+    )
+    model = Counting()
+    probabilities, labels = predict_probabilities(model, batches.batch(100), 5794)
+    assert (len(probabilities), len(labels), int(model.batches)) == (5794, 5794, 58)
+
+
+def test_batch_statistics_and_dropout_stay_out(fresh_model, images, values):
+    model = fresh_model()
+    before = values(model)
+    first, _ = predict_probabilities(model, images.evaluation(8), images.count)
+    again, _ = predict_probabilities(model, images.evaluation(8), images.count)
+    np.testing.assert_array_equal(first, again)
+    for one, other in zip(before, values(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sees_weights_that_changed_since_it_was_compiled(fresh_model, images):
+    model = fresh_model()
+    predictor = Predictor(model)
+    before, _ = predictor(images.evaluation(8), images.count)
+    model.head.logits.bias.assign([9.0, 0.0, 0.0])
+    after, _ = predictor(images.evaluation(8), images.count)
+    assert after[:, 0].min() > before[:, 0].max()
+
+
+def test_a_wrong_count_is_an_error(fresh_model, images):
+    with pytest.raises(InputError, match=r"(?s)has 40 images.*41"):
+        predict_probabilities(fresh_model(), images.evaluation(8), 41)
+
+
+def test_validation_figures_of_three_images():
+    probabilities = np.float32([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.2, 0.3, 0.5]])
+    figures = validation_figures(probabilities, np.int32([0, 1, 2]), ["a", "b", "c"])
+    assert figures["top1"] == pytest.approx(2 / 3) and figures["top5"] == 1.0
+    assert figures["mean_class"] == pytest.approx(2 / 3)
+    assert figures["loss"] == pytest.approx(-np.mean(np.log([0.7, 0.3, 0.5])))

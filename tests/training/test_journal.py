@@ -1,0 +1,49 @@
+import json
+
+import pytest
+
+from fgtl.errors import DataError
+from fgtl.training.journal import Journal
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    for step in (10, 20, 20, 30):
+        journal.append({"step": step, "train/loss": 1 / step})
+    return journal
+
+
+def test_rewinding_keeps_the_lines_up_to_a_step(journal):
+    journal.rewind(20)
+    assert [line["step"] for line in journal.lines()] == [10, 20, 20]
+    journal.rewind(-1)
+    assert list(journal.lines()) == []
+
+
+def test_a_line_cut_off_by_a_kill_is_dropped(journal):
+    with journal.path.open("a") as file:
+        file.write('{"step": 30, "train/lo')
+    assert [line["step"] for line in journal.lines()] == [10, 20, 20, 30]
+    journal.rewind(30)
+    journal.append({"step": 40})
+    assert [line["step"] for line in journal.lines()] == [10, 20, 20, 30, 40]
+
+
+def test_a_damaged_line_elsewhere_is_named(journal):
+    text = journal.path.read_text().replace('{"step": 10', '{"step" 10')
+    journal.path.write_text(text)
+    with pytest.raises(DataError, match=r"metrics\.jsonl line 1 is not JSON"):
+        journal.rewind(20)
+
+
+def test_what_is_no_number_is_null_and_floats_survive(journal):
+    journal.append({"step": 50, "loss": float("nan"), "rate": 0.1 + 0.2})
+    assert json.loads(journal.path.read_text().splitlines()[-1]) == {"step": 50, "loss": None, "rate": 0.1 + 0.2}
+
+
+def test_nothing_there_is_nothing_to_rewind(tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    journal.rewind(3)
+    journal.sync()
+    assert list(journal.lines()) == [] and not journal.path.exists()

@@ -1,0 +1,234 @@
+import json
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fgtl.errors import DataError, FgtlError, InputError
+from fgtl.training.evaluation import Predictor, validation_figures
+from fgtl.training.loop import Trainer
+from fgtl.training.plan import plan_training
+from fgtl.training.run import Stage
+
+
+@pytest.fixture
+def train(fresh_model, images, stage):
+    """Trains a fresh model in the same stage, as the same command typed again would."""
+
+    def run(knobs, *, into=stage, validated=True, batches=images.batches, until_epoch=None, **trainer_arguments):
+        model = fresh_model()
+        plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+        trainer = Trainer(model, plan, knobs, into, **trainer_arguments)
+        predictor = Predictor(model)
+
+        def validate():
+            return validation_figures(*predictor(images.evaluation(16), images.count), ["a", "b", "c"])
+
+        outcome = trainer.run(batches, validate if validated else None, until_epoch)
+        return trainer, outcome
+
+    return run
+
+
+@pytest.fixture
+def other_stage(tmp_path, stage):
+    (tmp_path / "other").mkdir()
+    return Stage(tmp_path / "other", stage.identity)
+
+
+def lines_of(stage):
+    return [json.loads(line) for line in stage.metrics.read_text().splitlines()]
+
+
+def without_rates(lines):
+    return [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
+
+
+def killed_at(step, batches):
+    """Batches that fail before a step; nothing is saved on the way out, as in a killed process."""
+
+    def cut(steps):
+        def check(index):
+            with tf.control_dependencies([tf.debugging.assert_less(index, np.int64(step), "killed")]):
+                return tf.identity(index)
+
+        indices = tf.data.Dataset.range(steps.start, steps.stop).map(check)
+        return tf.data.Dataset.zip(indices, batches(steps)).map(lambda _, batch: batch)
+
+    return cut
+
+
+def with_nan_at(step, batches):
+    def spoiled(steps):
+        factors = tf.data.Dataset.range(steps.start, steps.stop).map(
+            lambda index: tf.where(index == step, float("nan"), 1.0)
+        )
+        return tf.data.Dataset.zip(factors, batches(steps)).map(lambda f, batch: (batch[0] * f, batch[1]))
+
+    return spoiled
+
+
+def test_learns_validates_and_remembers_the_best_epoch(config, train, stage):
+    trainer, outcome = train(config(epochs=6))
+    assert outcome.step == trainer.plan.steps_in(6) == 30
+    assert outcome.epoch == 6 and not outcome.stopped
+    found = [line for line in lines_of(stage) if "validation/top1" in line]
+    assert [line["step"] for line in found] == [5, 10, 15, 20, 25, 30]
+    top1 = [line["validation/top1"] for line in found]
+    assert max(top1) > 0.9
+    epoch = 1 + int(np.argmax(top1))
+    best = json.loads(stage.best.read_text())
+    assert best == {"step": 5 * epoch, "epoch": epoch, "metric": "validation/top1", "value": max(top1)}
+    assert outcome.best.value == best["value"]
+
+
+def test_load_best_brings_back_the_weights_that_were_validated(config, train, images):
+    trainer, outcome = train(config(epochs=6, learning_rate=0.5, schedule="fixed"))
+    assert outcome.best.epoch < 6, "the test needs a best epoch that is not the last"
+    assert trainer.load_best() == outcome.best
+    probabilities, labels = Predictor(trainer.model)(images.evaluation(8), images.count)
+    assert np.mean(probabilities.argmax(1) == labels) == outcome.best.value
+
+
+def test_a_lower_loss_is_better_and_the_earliest_of_equals_stays(config, fresh_model, images, stage):
+    knobs = config(epochs=4, select_by="loss", learning_rate=0.0, schedule="fixed")
+    plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+    losses = iter([3.0, 2.0, 2.0, 4.0])
+    outcome = Trainer(fresh_model(), plan, knobs, stage).run(
+        images.batches, lambda: {"loss": next(losses), "top1": 0.5}
+    )
+    assert (outcome.best.epoch, outcome.best.value, outcome.best.metric) == (2, 2.0, "validation/loss")
+
+
+def test_a_line_holds_the_means_of_its_interval(config, train, stage, other_stage):
+    train(config(epochs=1, log_every_steps=1), validated=False, into=other_stage)
+    train(config(epochs=1, log_every_steps=3), validated=False)
+    each, (three, rest) = lines_of(other_stage), lines_of(stage)
+    assert (three["step"], rest["step"], three["epoch"], three["phase"]) == (3, 5, 0.6, "all")
+    assert three["train/loss"] == pytest.approx(np.mean([line["train/loss"] for line in each[:3]]), rel=1e-6)
+    assert rest["train/top1"] == pytest.approx(np.mean([line["train/top1"] for line in each[3:]]))
+    assert three["train/loss"] == pytest.approx(three["train/cross_entropy"] + three["train/weight_decay"], rel=1e-5)
+    assert each[0]["learning_rate"] == pytest.approx(0.1)
+    assert three["images_per_second"] > 0
+
+
+def test_phases_have_their_own_rate_and_optimizer(config, train, stage, images):
+    knobs = config(
+        mode="head_then_all", epochs=2, head_epochs=1, head_learning_rate=0.03, log_every_steps=1, schedule="fixed"
+    )
+    trainer, _ = train(knobs, validated=False)
+    assert [(line["phase"], round(line["learning_rate"], 6)) for line in lines_of(stage)] == [("head", 0.03)] * 5 + [
+        ("all", 0.1)
+    ] * 10
+    assert int(trainer._optimizer.iterations) == 10
+    assert images.asked == [range(15)]
+
+
+@pytest.mark.parametrize(("mode", "step"), [("all", 4), ("head_then_all", 5), ("head_then_all", 8)])
+def test_a_killed_run_ends_bit_equal_and_logs_each_step_once(
+    config, train, stage, other_stage, images, values, mode, step
+):
+    knobs = config(mode=mode, checkpoint_every_steps=2, optimizer="adam", learning_rate=0.01)
+    whole, _ = train(knobs, into=other_stage)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="killed"):
+        train(knobs, batches=killed_at(step, images.batches))
+    resumed, outcome = train(knobs)
+    assert images.asked[-1].start in (step - 1, step)
+    assert outcome.step == whole.step
+    for one, other in zip(values(whole.model), values(resumed.model), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(whole._optimizer.variables, resumed._optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert without_rates(lines_of(stage)) == without_rates(lines_of(other_stage))
+    assert stage.best.read_text() == other_stage.best.read_text()
+
+
+def test_a_run_that_falls_back_takes_back_a_newer_best(config, train, stage, capsys):
+    knobs = config(epochs=3, keep=3)
+    train(knobs)
+    newest = max(stage.checkpoints.iterdir(), key=lambda path: int(path.name[5:]))
+    (newest / "arrays.npz").write_bytes(b"")
+    first = min(stage.checkpoints.iterdir(), key=lambda path: int(path.name[5:]))
+    trainer, outcome = train(knobs)
+    assert f"{newest.name} is damaged" in capsys.readouterr().err
+    assert outcome.step == 15
+    assert outcome.best.step <= 15 and first.exists()
+    steps = [line["step"] for line in lines_of(stage) if "validation/loss" in line]
+    assert steps == [5, 10, 15]
+    assert trainer.load_best() == outcome.best
+
+
+def test_a_finished_run_returns_at_once(config, train, images):
+    _, outcome = train(config())
+    asked = len(images.asked)
+    _, again = train(config())
+    assert again == outcome and len(images.asked) == asked
+
+
+def test_a_refit_ends_after_the_chosen_epoch_with_the_rates_of_the_whole_plan(config, train, stage, other_stage):
+    knobs = config(epochs=4, log_every_steps=1)
+    train(knobs, validated=False, into=other_stage)
+    _, outcome = train(knobs, validated=False, until_epoch=2)
+    assert (outcome.step, outcome.best) == (10, None)
+    assert not stage.best.exists()
+    rates = [[line["learning_rate"] for line in lines_of(place)] for place in (stage, other_stage)]
+    assert rates[0] == rates[1][:10]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(config, train, images, stage):
+    with pytest.raises(FgtlError, match=r"(?s)became nan at step 6.*learning_rate"):
+        train(config(checkpoint_every_steps=4), batches=with_nan_at(6, images.batches), validated=False)
+    assert [path.name for path in stage.checkpoints.iterdir()] == ["step-4"]
+
+
+def test_ctrl_c_ends_between_two_steps_with_a_checkpoint(config, train, images, stage):
+    class Press(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(config(), callbacks=[Press()])
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert [path.name for path in stage.checkpoints.iterdir()] == ["step-4"]
+    train(config())
+    assert images.asked[-1] == range(4, 10)
+
+
+def test_batches_that_end_early_are_an_error(config, train, images):
+    with pytest.raises(InputError, match="ended before step 2"):
+        train(config(), batches=lambda steps: images.batches(range(2)))
+
+
+def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(
+    config, fresh_model, images, stage, train, values
+):
+    train(config(epochs=1), validated=False)
+    model = fresh_model(classes=5)
+    before = values(model)
+    plan = plan_training(config(), images=images.count, batch_size=images.batch_size)
+    with pytest.raises(DataError, match=r"(?s)does not fit the model.*kernel \(4, 3\).*kernel \(4, 5\)"):
+        Trainer(model, plan, config(), stage).restore()
+    for one, other in zip(before, values(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_curves_get_what_the_lines_hold(config, train, stage):
+    class Curves:
+        def __init__(self):
+            self.points = []
+
+        def scalars(self, step, values):
+            self.points.append({"step": step, **values})
+
+        def flush(self):
+            self.points.append("flushed")
+
+    curves = Curves()
+    train(config(epochs=1), scalars=curves)
+    assert curves.points.pop() == "flushed"
+    assert curves.points == [{k: v for k, v in line.items() if k not in ("epoch", "phase")} for line in lines_of(stage)]

@@ -1,0 +1,158 @@
+import json
+import multiprocessing
+
+import keras
+import numpy as np
+import pytest
+
+from fgtl.errors import DataError, UsageError
+from fgtl.training.run import DatasetFacts, Run
+
+CONFIG = {"learning_rate": 0.1, "seed": 3, "devices": [], "log_every_steps": 10, "run_dir": "runs/a"}
+FACTS = DatasetFacts("birds", 2, ("wren", "robin"), "abc", {"train": 10, "test": 4})
+
+
+def small_model():
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+
+
+def start_elsewhere(folder, queue):
+    try:
+        Run.create_or_resume(folder, CONFIG, FACTS)
+        queue.put("started")
+    except UsageError as error:
+        queue.put(str(error))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "runs" / "birds"
+
+
+def begun(folder, dataset=None):
+    """A run that has a checkpoint."""
+    run = Run.create_or_resume(folder, CONFIG, dataset or FACTS)
+    (run.stage().checkpoints / "step-1").mkdir(parents=True)
+    return run
+
+
+def test_before_the_first_checkpoint_other_settings_start_afresh(folder):
+    Run.create_or_resume(folder, CONFIG, FACTS)
+    run = Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2}, FACTS)
+    assert not run.resumed
+    assert run.facts["config"]["learning_rate"] == 0.2
+
+
+def test_a_new_run_writes_down_what_it_is(folder):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    written = json.loads((folder / "run.json").read_text())
+    assert not run.resumed and run.class_names == ("wren", "robin")
+    assert written["config"] == CONFIG and written["seed"] == 3 and written["schema"] == 1
+    assert written["dataset"] == {
+        "name": "birds",
+        "classes": 2,
+        "class_names": ["wren", "robin"],
+        "manifest_sha256": "abc",
+        "counts": {"train": 10, "test": 4},
+    }
+    assert set(written["versions"]) == {"fgtl", "tensorflow", "keras"}
+
+
+def test_the_same_settings_go_on_and_free_ones_may_change(folder):
+    first = begun(folder)
+    identity = first.stage().identity
+    del first
+    again = Run.create_or_resume(folder, CONFIG | {"log_every_steps": 50, "devices": ()}, FACTS)
+    assert again.resumed and again.stage().identity == identity
+
+
+def test_other_settings_are_listed_with_both_values(folder):
+    begun(folder)
+    with pytest.raises(UsageError) as caught:
+        Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2, "flip": True}, FACTS)
+    assert "--flip: there None, now True\n    --learning_rate: there 0.1, now 0.2" in str(caught.value)
+    assert "seed" not in str(caught.value)
+
+
+def test_other_data_is_another_run(folder):
+    begun(folder)
+    other = DatasetFacts("birds", 2, ("wren", "robin"), "xyz", {"train": 10, "test": 4})
+    with pytest.raises(UsageError, match="manifest_sha256: there 'abc', now 'xyz'"):
+        Run.create_or_resume(folder, CONFIG, other)
+
+
+def test_a_folder_that_holds_something_else_is_refused_untouched(folder):
+    folder.mkdir(parents=True)
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match=r"holds something else \(thesis.tex\)"):
+        Run.create_or_resume(folder, CONFIG, FACTS)
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+    with pytest.raises(UsageError, match="is a file"):
+        Run.create_or_resume(folder / "thesis.tex", CONFIG, FACTS)
+
+
+def test_what_a_killed_start_left_behind_is_no_obstacle(folder):
+    folder.mkdir(parents=True)
+    (folder / "run.json.77.partial").write_text("{")
+    assert not Run.create_or_resume(folder, CONFIG, FACTS).resumed
+
+
+def test_two_processes_do_not_train_in_one_folder(folder):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=start_elsewhere, args=(folder, queue))
+    process.start()
+    assert "Another process is training in" in queue.get(timeout=30)
+    process.join()
+    assert not run.resumed
+
+
+def test_stages_have_their_own_files_and_identity(folder):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    main, refit = run.stage(), run.stage("refit")
+    assert main.metrics == folder / "metrics.jsonl" and refit.metrics == folder / "refit" / "metrics.jsonl"
+    assert main.identity != refit.identity
+
+
+def test_a_saved_model_comes_back_with_its_card(folder):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    assert not run.is_finished
+    model = small_model()
+    run.save_model(model, {"backbone": "none", "metrics": {"top1": 0.5}})
+    opened = Run.open(folder)
+    assert opened.model_facts["class_names"] == ["wren", "robin"]
+    assert opened.model_facts["metrics"] == {"top1": 0.5}
+    again = keras.saving.load_model(opened.model, compile=False)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not list(folder.glob("*partial*"))
+
+
+def test_a_failed_save_leaves_an_unfinished_run(folder, monkeypatch):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    run.save_model(small_model(), {})
+    model = small_model()
+
+    def fail(path):
+        path.write_bytes(b"half a model")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model, "save", fail)
+    with pytest.raises(OSError, match="No space"):
+        run.save_model(model, {})
+    assert not run.is_finished and not list(folder.glob("*partial*"))
+
+
+def test_opening_what_is_not_a_finished_run_says_which(folder, tmp_path):
+    with pytest.raises(DataError, match="is not a run folder"):
+        Run.open(tmp_path)
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    with pytest.raises(DataError, match="is not finished"):
+        Run.open(folder)
+    run.save_model(small_model(), {})
+    content = bytearray(run.model.read_bytes())
+    content[100] ^= 1
+    run.model.write_bytes(content)
+    with pytest.raises(DataError, match=r"model\.keras is not the file that was written"):
+        Run.open(folder)

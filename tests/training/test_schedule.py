@@ -1,0 +1,73 @@
+import math
+
+import keras
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fgtl.training.plan import plan_training
+from fgtl.training.schedule import build_schedule
+from fgtl.training.settings import TrainingKnobs
+
+
+def rates_of(images=5994, batch_size=64, phase=-1, **knobs):
+    knobs = TrainingKnobs(**knobs)
+    plan = plan_training(knobs, images=images, batch_size=batch_size)
+    schedule = build_schedule(knobs, plan, plan.phases[phase])
+    return lambda step: float(schedule(step)) if callable(schedule) else schedule
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    [(0, 1e-2), (935, 1e-2), (936, 1e-3), (1871, 1e-3), (1872, 1e-4), (2807, 1e-4), (2808, 1e-5)],
+)
+def test_staircase_of_the_original_on_cub(step, rate):
+    assert rates_of(schedule="staircase")(step) == pytest.approx(rate, rel=1e-6)
+
+
+@given(st.integers(1, 4000), st.integers(1, 64), st.floats(0.1, 12), st.integers(0, 20_000))
+def test_staircase_falls_exactly_at_its_multiples(images, batch_size, epochs_per_decay, step):
+    stair = max(int(images * epochs_per_decay / batch_size), 1)
+    rate = rates_of(images, batch_size, schedule="staircase", decay_factor=0.5, epochs_per_decay=epochs_per_decay)
+    for near in (step, step // stair * stair, step // stair * stair + stair - 1):
+        assert rate(near) == pytest.approx(0.01 * 0.5 ** (near // stair), rel=1e-5, abs=1e-30)
+
+
+def test_polynomial_is_linear_over_one_decay_period_then_flat():
+    rate = rates_of(schedule="polynomial", end_learning_rate=1e-4)
+    assert rate(0) == pytest.approx(0.01)
+    assert rate(468) == pytest.approx(0.00505)
+    assert rate(936) == rate(5000) == pytest.approx(1e-4)
+
+
+def test_fixed_is_a_number_that_callbacks_may_change():
+    rate = rates_of(schedule="fixed")
+    assert rate(0) == rate(10**6) == 0.01
+
+
+def test_cosine_runs_over_the_phase():
+    rate = rates_of(images=100, batch_size=10, epochs=4, schedule="cosine", end_learning_rate=0.002)
+    for step in range(41):
+        assert rate(step) == pytest.approx(0.002 + 0.008 * (1 + math.cos(math.pi * step / 40)) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("schedule", ["fixed", "cosine", "staircase", "polynomial"])
+def test_warm_up_is_a_ramp_that_multiplies_the_curve(schedule):
+    knobs = {"images": 100, "batch_size": 10, "epochs": 4, "schedule": schedule}
+    plain, warm = rates_of(**knobs), rates_of(**knobs, warmup_epochs=0.5)
+    for step in range(40):
+        assert warm(step) == pytest.approx(plain(step) * min(1, (step + 1) / 5), rel=1e-5)
+    assert warm(0) > 0
+
+
+def test_the_first_of_two_phases_has_its_own_rate_and_no_warm_up():
+    rate = rates_of(phase=0, mode="head_then_all", head_learning_rate=0.5, warmup_epochs=1)
+    assert rate(0) == pytest.approx(0.5)
+
+
+def test_a_warm_up_survives_serialisation():
+    knobs = TrainingKnobs(warmup_epochs=1)
+    plan = plan_training(knobs, images=100, batch_size=10)
+    schedule = build_schedule(knobs, plan, plan.phases[0])
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert [float(again(step)) for step in range(20)] == [float(schedule(step)) for step in range(20)]

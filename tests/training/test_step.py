@@ -1,0 +1,146 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fgtl.errors import InputError
+from fgtl.training.optimizer import build_optimizer
+from fgtl.training.step import TrainStep
+from fgtl.training.variables import count_weights, trained_part
+
+
+@pytest.fixture
+def take_steps(images):
+    """Runs a few steps on a model; returns the step and the (steps, T) figures."""
+
+    def run(model, trains, knobs, steps=10, rate=0.1, scale_loss=False):
+        optimizer = build_optimizer(knobs, rate, trained_part(model, trains), scale_loss=scale_loss)
+        step = TrainStep(model, optimizer, trains, knobs)
+        return step, np.stack([step(*batch).numpy() for batch in images.batches(range(steps))])
+
+    return run
+
+
+def split(model):
+    """(weights, batch statistics) of the backbone."""
+    weights = [v.value.numpy() for v in model.backbone.trainable_variables]
+    return weights, [v.value.numpy() for v in model.backbone.non_trainable_variables]
+
+
+def all_equal(some, others):
+    return all(np.array_equal(one, other) for one, other in zip(some, others, strict=True))
+
+
+@pytest.mark.parametrize("frozen_bn", ["inference", "train"])
+def test_head_mode_leaves_the_backbone_bit_for_bit(config, fresh_model, take_steps, frozen_bn):
+    model = fresh_model()
+    weights, statistics = split(model)
+    head = model.head.logits.kernel.value.numpy()
+    take_steps(model, "head", config(frozen_bn=frozen_bn))
+    weights_after, statistics_after = split(model)
+    assert all_equal(weights, weights_after)
+    assert all_equal(statistics, statistics_after) == (frozen_bn == "inference")
+    assert not np.array_equal(head, model.head.logits.kernel.value.numpy())
+
+
+@pytest.mark.parametrize("tuned_bn", ["train", "inference"])
+def test_all_mode_moves_every_weight(config, fresh_model, take_steps, tuned_bn):
+    model = fresh_model()
+    weights, statistics = split(model)
+    take_steps(model, "all", config(tuned_bn=tuned_bn))
+    weights_after, statistics_after = split(model)
+    assert not any(np.array_equal(one, other) for one, other in zip(weights, weights_after, strict=True))
+    assert all_equal(statistics, statistics_after) == (tuned_bn == "inference")
+
+
+def test_a_head_for_cub_on_2048_features_has_409800_weights():
+    from fgtl.heads.linear import LinearHead
+
+    head = LinearHead(200)
+    head({"last": keras.ops.zeros((1, 8, 8, 2048))}, keras.ops.zeros((1, 2048)))
+    assert count_weights(head.trainable_variables) == 409_800
+
+
+def test_figures_are_the_terms_and_their_sum(config, fresh_model, take_steps, images):
+    model = fresh_model(dropout=0.0)
+    batch_images, labels = next(iter(images.batches(range(1))))
+    outputs = model(batch_images, training=False)
+    cross_entropy = float(model.head.loss(outputs, labels)["cross_entropy"])
+    decay = 4e-5 / 2 * float(np.sum(model.head.logits.kernel.value.numpy() ** 2.0))
+    step, figures = take_steps(model, "head", config(), steps=1)
+    assert step.names == ("loss", "top1", "cross_entropy", "weight_decay")
+    top1 = np.mean(outputs["logits"].numpy().argmax(1) == labels.numpy())
+    np.testing.assert_allclose(figures[0], [cross_entropy + decay, top1, cross_entropy, decay], rtol=1e-5)
+
+
+def test_weight_decay_of_four_ones_is_8e_5(config, fresh_model, take_steps):
+    model = fresh_model()
+    kernel = np.zeros(model.head.logits.kernel.shape, "float32")
+    kernel.flat[:4] = 1
+    model.head.logits.kernel.assign(kernel)
+    step, figures = take_steps(model, "head", config(), steps=1)
+    assert figures[0][step.names.index("weight_decay")] == pytest.approx(8e-5)
+
+
+def test_decoupled_decay_is_no_term_of_the_loss(config, fresh_model, take_steps):
+    step, _ = take_steps(fresh_model(), "head", config(optimizer="adamw"), steps=1)
+    assert "weight_decay" not in step.names
+
+
+def test_the_heads_weights_of_its_terms_count(config, fresh_model, take_steps, monkeypatch):
+    model = fresh_model()
+    monkeypatch.setattr(type(model.head), "loss_weights", {"cross_entropy": 0.25})
+    step, figures = take_steps(model, "head", config(weight_decay=0.0), steps=1)
+    assert step.names == ("loss", "top1", "cross_entropy")
+    assert figures[0][0] == pytest.approx(0.25 * figures[0][2])
+
+
+def test_gradients_are_those_of_the_loss(config, fresh_model, take_steps, images):
+    model, twin = fresh_model(dropout=0.0), fresh_model(dropout=0.0)
+    take_steps(model, "all", config(optimizer="sgd", weight_decay=0.1), steps=1)
+    batch_images, labels = next(iter(images.batches(range(1))))
+    with tf.GradientTape() as tape:
+        outputs = twin(batch_images, training=True)
+        loss = twin.head.loss(outputs, labels)["cross_entropy"]
+        kernels = [twin.backbone.get_layer("conv").kernel, twin.head.logits.kernel]
+        loss += 0.05 * sum(tf.reduce_sum(kernel.value**2) for kernel in kernels)
+    gradients = tape.gradient(loss, [v.value for v in twin.trainable_variables])
+    for one, other, gradient in zip(model.trainable_variables, twin.trainable_variables, gradients, strict=True):
+        np.testing.assert_allclose(one.value.numpy(), other.value.numpy() - 0.1 * gradient.numpy(), atol=2e-6)
+
+
+def test_compiled_by_xla_it_does_the_same(config, fresh_model, take_steps):
+    plain, compiled = fresh_model(dropout=0.0), fresh_model(dropout=0.0)
+    _, figures = take_steps(plain, "all", config(), steps=3)
+    _, compiled_figures = take_steps(compiled, "all", config(jit=True), steps=3)
+    np.testing.assert_allclose(compiled_figures, figures, rtol=1e-4)
+    for one, other in zip(plain.variables, compiled.variables, strict=True):
+        np.testing.assert_allclose(one.value.numpy(), other.value.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_learns_in_mixed_precision(config, fresh_model, take_steps, precision):
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = fresh_model(dropout=0.0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.backbone.get_layer("conv").compute_dtype == precision.removeprefix("mixed_")
+    assert model.backbone.get_layer("conv").kernel.dtype == "float32"
+    _, figures = take_steps(model, "all", config(), steps=15, scale_loss=precision == "mixed_float16")
+    assert np.isfinite(figures).all()
+    assert figures[-3:, 0].mean() < figures[:3, 0].mean()
+
+
+def test_one_shape_is_compiled_once(config, fresh_model, take_steps):
+    step, _ = take_steps(fresh_model(), "all", config(), steps=4)
+    assert step._step.experimental_get_tracing_count() == 1
+
+
+def test_says_what_can_be_trained(fresh_model):
+    with pytest.raises(InputError, match="'head' or 'all'"):
+        trained_part(fresh_model(), "body")
+    model = fresh_model()
+    model.head.trainable = False
+    with pytest.raises(InputError, match="no trainable variables"):
+        trained_part(model, "head")
