@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgtl.console import say
-from fgtl.data.knobs import InputKnobs
 from fgtl.data.manifest import MANIFEST
 from fgtl.data.parts import Parts, SplitKnobs, parts_of
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet, Selection
 from fgtl.errors import UsageError
 from fgtl.knobs import flag
-from fgtl.training.model_knobs import ModelKnobs
-from fgtl.training.settings import TrainingKnobs
+from fgtl.training.fit_knobs import FitKnobs
 
 if TYPE_CHECKING:
     from fgtl.reports.tensorboard import EventWriter
@@ -24,7 +22,7 @@ CROPS = 32
 
 
 @dataclass(frozen=True)
-class Config(SplitKnobs, ModelKnobs, InputKnobs, TrainingKnobs):
+class Config(SplitKnobs, FitKnobs):
     """From where to where."""
 
     dataset: str = flag("cub_200", "names the default folders: a card's name, or what convert was given")
@@ -75,14 +73,14 @@ def open_records(folder: Path, dataset: str) -> RecordSet:
 
 def _train(config: Config, parts: Parts, run: "Run") -> None:
     from fgtl.training.distribution import prepare
-    from fgtl.training.fit import fit
+    from fgtl.training.fit import fit, refit
 
     strategy = prepare(config, config.seed)
     # -- the epoch is chosen on validation images ---------------------------------------------------------------------
     stage = run.stage()
     with _events(stage, config, parts.train) as events:
         _show_crops(config, parts.train, run, events)
-        model, best = fit(config, parts.train, stage, strategy, validation=parts.validation, scalars=events)
+        model, best = fit(config, parts.train, parts.validation, stage, strategy=strategy, scalars=events)
         events.hparams(config.as_dict(), {f"best/{best.metric}": best.value}, step=best.step)
     say(f"best epoch: {best.epoch}, {best.metric} {best.value:.4f}")
     # -- and the model trained anew on all of them, for that long -----------------------------------------------------
@@ -91,7 +89,7 @@ def _train(config: Config, parts: Parts, run: "Run") -> None:
         prepare(config, config.seed)
         stage = run.stage("refit")
         with _events(stage, config, parts.everything) as events:
-            model, _ = fit(config, parts.everything, stage, strategy, until_epoch=best.epoch, scalars=events)
+            model = refit(config, parts.everything, stage, until_epoch=best.epoch, strategy=strategy, scalars=events)
     run.save_model(model, _card(config, best))
 
 

@@ -75,14 +75,6 @@ def distribute(dataset: tf.data.Dataset, strategy: tf.distribute.Strategy | None
     return strategy.experimental_distribute_dataset(dataset.with_options(options))
 
 
-def synchronize_batch_norm(model: keras.Model) -> int:
-    """Let every batch normalisation take its statistics over all replicas' images; returns how many there are."""
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-    for layer in layers:
-        layer.synchronized = True
-    return len(layers)
-
-
 def _parse(devices: tuple[str, ...]) -> tuple[str, list[int]]:
     kinds, numbers = [], []
     for name in devices:

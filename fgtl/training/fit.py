@@ -1,11 +1,7 @@
-"""Build a classifier as the knobs say and train it on a selection: one call for a main training, one for a refit."""
-
-from dataclasses import dataclass
-from typing import Any
+"""Train a classifier on selections of a record set, as the knobs say; or go on where an earlier process stopped."""
 
 import tensorflow as tf
 
-from fgtl.data.knobs import InputKnobs
 from fgtl.data.pipeline import evaluation_batches, training_batches
 from fgtl.data.records import Selection
 from fgtl.errors import FgtlError
@@ -14,17 +10,11 @@ from fgtl.heads.head import HEADS
 from fgtl.interop.pretrained import build_backbone
 from fgtl.training.distribution import scope_of
 from fgtl.training.evaluation import Predictor, validation_figures
+from fgtl.training.fit_knobs import FitKnobs
 from fgtl.training.loop import Best, Trainer
-from fgtl.training.model_knobs import ModelKnobs
 from fgtl.training.plan import plan_training
 from fgtl.training.recorder import Scalars
 from fgtl.training.run import Stage
-from fgtl.training.settings import TrainingKnobs
-
-
-@dataclass(frozen=True)
-class FitKnobs(ModelKnobs, InputKnobs, TrainingKnobs):
-    """Everything one training asks for; a command's Config is one of these."""
 
 
 def build_classifier(knobs: FitKnobs, classes: int) -> Classifier:
@@ -37,41 +27,60 @@ def build_classifier(knobs: FitKnobs, classes: int) -> Classifier:
 def fit(
     knobs: FitKnobs,
     train: Selection,
+    validation: Selection,
     stage: Stage,
-    strategy: tf.distribute.Strategy | None = None,
     *,
-    validation: Selection | None = None,
-    until_epoch: int | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     scalars: Scalars | None = None,
-) -> tuple[Any, Best | None]:
-    """Train, or go on where an earlier process stopped.
+) -> tuple[Classifier, Best]:
+    """Train on `train`, choose the epoch on `validation`.
 
     Args:
         knobs: all of them; `prepare` was called with these first.
-        train: the images.
         stage: where checkpoints and metrics go.
         strategy: from `prepare`.
-        validation: images that choose the best epoch; None: the last weights count.
-        until_epoch: end there, with the learning rates of the whole plan.
         scalars: gets every logged figure.
 
     Returns:
-        The classifier with the best epoch's weights, or the last ones, and the best epoch.
+        The classifier with the weights of the best epoch, and that epoch.
     """
+    trainer = _trainer(knobs, train, stage, strategy, scalars)
+    predict, batches = Predictor(trainer.model, strategy), evaluation_batches(validation, knobs)
     class_names = train.records.class_names
-    with scope_of(strategy):
-        model = build_classifier(knobs, len(class_names))
-    plan = plan_training(knobs, images=len(train), batch_size=knobs.batch_size)
-    trainer = Trainer(model, plan, knobs, stage, strategy, scalars=scalars)
-    validate = None
-    if validation is not None:
-        predict, batches = Predictor(model, strategy), evaluation_batches(validation, knobs)
 
-        def validate() -> dict[str, float]:
-            return validation_figures(*predict(batches, len(validation), "validate"), class_names)
+    def validate() -> dict[str, float]:
+        return validation_figures(*predict(batches, len(validation), "validate"), class_names)
 
-    trainer.run(lambda steps: training_batches(train, knobs, steps=steps), validate, until_epoch)
+    trainer.run(lambda steps: training_batches(train, knobs, steps=steps), validate)
     best = trainer.load_best()
-    if validation is not None and best is None:
-        raise FgtlError("No epoch was validated.", fix="Train for at least one whole epoch.")
-    return model, best
+    if best is None:
+        raise FgtlError("The training ended before its first epoch was validated.", fix="Train for longer.")
+    return trainer.model, best
+
+
+def refit(
+    knobs: FitKnobs,
+    everything: Selection,
+    stage: Stage,
+    *,
+    until_epoch: int,
+    strategy: tf.distribute.Strategy | None = None,
+    scalars: Scalars | None = None,
+) -> Classifier:
+    """Train anew on train + validation for the chosen number of epochs, with the learning rates of the whole plan."""
+    trainer = _trainer(knobs, everything, stage, strategy, scalars)
+    trainer.run(lambda steps: training_batches(everything, knobs, steps=steps), until_epoch=until_epoch)
+    return trainer.model
+
+
+def _trainer(
+    knobs: FitKnobs,
+    train: Selection,
+    stage: Stage,
+    strategy: tf.distribute.Strategy | None,
+    scalars: Scalars | None,
+) -> Trainer:
+    with scope_of(strategy):
+        model = build_classifier(knobs, len(train.records.class_names))
+    plan = plan_training(knobs, images=len(train), batch_size=knobs.batch_size)
+    return Trainer(model, plan, knobs, stage, strategy, scalars=scalars)

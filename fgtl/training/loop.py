@@ -11,9 +11,10 @@ import tensorflow as tf
 from fgtl.console import Progress, say
 from fgtl.errors import InputError
 from fgtl.files import write_json
+from fgtl.training.batch_norm import synchronize_batch_norm
 from fgtl.training.callbacks import callback_list, wants_every_step
 from fgtl.training.checkpoint import Checkpoints, Groups
-from fgtl.training.distribution import check_batch_size, distribute, replicas_of, scope_of, synchronize_batch_norm
+from fgtl.training.distribution import check_batch_size, distribute, replicas_of, scope_of
 from fgtl.training.journal import Journal
 from fgtl.training.optimizer import build_optimizer
 from fgtl.training.plan import Phase, Plan

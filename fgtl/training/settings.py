@@ -64,7 +64,11 @@ class PhaseKnobs(Knobs):
         choices=("inference", "train"),
     )
     # A few hundred steps are too few for moving averages to follow: validation then sees statistics of no network.
-    tuned_bn: str = flag("inference", "the same while the backbone is trained; train for large data or no weights", choices=("inference", "train"))
+    tuned_bn: str = flag(
+        "inference",
+        "the same while the backbone is trained; train for large data or no weights",
+        choices=("inference", "train"),
+    )
     select_by: str = flag("top1", "validation figure that picks the best epoch", choices=("top1", "mean_class", "loss"))
 
 

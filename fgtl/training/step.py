@@ -13,6 +13,7 @@ import tensorflow as tf
 from fgtl.errors import UsageError
 from fgtl.heads.head import total_loss
 from fgtl.losses.weight_decay import coupled_weight_decay, decayed_kernels
+from fgtl.training.batch_norm import fused_batch_norm
 from fgtl.training.distribution import replicas_of
 from fgtl.training.settings import TrainingKnobs
 from fgtl.training.variables import trained_part
@@ -68,10 +69,11 @@ class TrainStep:
         return self._step(images, labels)
 
     def _on_all(self, images: Any, labels: Any) -> tf.Tensor:
-        if self.strategy is None:
-            return self._on_one(images, labels)
-        figures = self.strategy.run(self._on_one, (images, labels))
-        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, figures, axis=None)
+        with fused_batch_norm(self.model):
+            if self.strategy is None:
+                return self._on_one(images, labels)
+            figures = self.strategy.run(self._on_one, (images, labels))
+            return self.strategy.reduce(tf.distribute.ReduceOp.SUM, figures, axis=None)
 
     def _on_one(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         gradients, figures = self._gradients(images, labels)

@@ -18,7 +18,8 @@ from fgtl.errors import UsageError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.linear import LinearHead
 from fgtl.models.backbone import Backbone
-from fgtl.training.distribution import distribute, pick_strategy, replicas_of, scope_of, synchronize_batch_norm
+from fgtl.training.batch_norm import synchronize_batch_norm
+from fgtl.training.distribution import distribute, pick_strategy, replicas_of, scope_of
 from fgtl.training.evaluation import predict_probabilities
 from fgtl.training.loop import Trainer
 from fgtl.training.optimizer import build_optimizer

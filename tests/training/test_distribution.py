@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from fgtl.errors import UsageError
-from fgtl.training.distribution import check_batch_size, pick_strategy, synchronize_batch_norm
+from fgtl.training.distribution import check_batch_size, pick_strategy
 
 
 def replicas(*words):
@@ -85,12 +85,3 @@ def test_a_device_that_is_not_there_is_named():
     keras.ops.zeros(1)  # TensorFlow has started: no logical device can be added
     with pytest.raises(UsageError, match="no cpu:7"):
         pick_strategy(("cpu:0", "cpu:7"))
-
-
-def test_batch_normalisation_is_found_however_deep(fresh_model):
-    model = fresh_model()
-    outer = keras.Sequential(
-        [keras.Input((12, 12, 3)), model.backbone, keras.layers.Lambda(lambda taken: taken["features"])]
-    )
-    assert synchronize_batch_norm(outer) == 1
-    assert model.backbone.get_layer("bn").synchronized
