@@ -1,6 +1,6 @@
-"""Type-check the package as it is installed: `datasets/` and `converters/` under `fgtl/`.
+"""Type-check the package as it is installed: `datasets/`, `converters/` and `recipes/` under `fgtl/`.
 
-The checker follows folders, and the checkout keeps those two beside `fgtl/`; so it is run on a copy that has
+The checker follows folders, and the checkout keeps those three beside `fgtl/`; so it is run on a copy that has
 the installed shape. Paths in its output are below that copy and read like paths of the installed package.
 """
 
@@ -18,7 +18,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "fgtl"
         shutil.copytree(ROOT / "fgtl", package)
-        for room in ("datasets", "converters"):
+        for room in ("datasets", "converters", "recipes"):
             shutil.copytree(ROOT / room, package / room)
         command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")]
         command += ["--cache-dir", str(ROOT / ".mypy_cache"), "-p", "fgtl"]

@@ -1,6 +1,7 @@
 """`fgtl VERB --flags`: find the verb, parse its flags, run it, turn what went wrong into a message and an exit code."""
 
 import errno
+import os
 import sys
 from importlib import import_module
 
@@ -47,6 +48,10 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"fgtl {verb}: interrupted. The same command goes on where it stopped.", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone; so must what is still buffered for it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"fgtl {verb}: {_explain(error)}", file=sys.stderr)
         return 1

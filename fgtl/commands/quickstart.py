@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from fgtl.commands import convert, evaluate, synth, train, verify
@@ -16,7 +17,7 @@ class Config(Knobs):
     """The main job in small."""
 
     folder: Path = flag("quickstart", "where everything goes; what is there already is kept and gone on with")
-    flags: Path = flag("recipes/quickstart.flags", "flag file of the training")
+    flags: Path | None = flag(None, "flag file of the training; default: the recipe quickstart.flags")
     workers: int = flag(0, "processes that draw and convert; 0 = one for each core", low=0)
 
 
@@ -25,6 +26,7 @@ def main(config: Config) -> None:
     start = time.monotonic()
     drawn, records = config.folder / "data" / "synth_birds", config.folder / "records" / "synth_birds"
     run = config.folder / "runs" / "synth_birds"
+    recipe = config.flags or Path(str(files("fgtl.recipes") / "quickstart.flags"))
     workers = f"--workers={config.workers}"
     steps = (
         ("Draw a bird benchmark", synth, "synth", [f"--output_dir={drawn}", workers]),
@@ -39,7 +41,7 @@ def main(config: Config) -> None:
             "Fine-tune EfficientNet-Lite0 from ImageNet weights",
             train,
             "train",
-            [f"--flagfile={config.flags}", "--dataset=synth_birds", f"--records={records}", f"--run_dir={run}"],
+            [f"--flagfile={recipe}", "--dataset=synth_birds", f"--records={records}", f"--run_dir={run}"],
         ),
         ("Evaluate on the test images", evaluate, "evaluate", [f"--run_dir={run}", "--split=test"]),
     )
