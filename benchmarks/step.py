@@ -2,7 +2,8 @@
 
 Both sides train all of MobileNetV2 (fresh weights, batch statistics on) with SGD and momentum, float32, no weight decay,
 and report loss and accuracy: fit its running means, ours every 10 steps, as `fgtl train` does. fit compiles as it does
-by default (`jit_compile="auto"`, which on a CPU means no XLA), and ours does not use XLA either.
+by default (`jit_compile="auto"`, which on a CPU means no XLA), and ours does not use XLA either. What differs is batch
+normalisation: ours is traced with TensorFlow's fused kernel (`fgtl/training/batch_norm.py`).
 
     python benchmarks/step.py [--quick]
 """
@@ -35,7 +36,7 @@ class Size:
     repeats: int
 
 
-FULL, QUICK = Size(160, 32, 10, 7), Size(96, 16, 10, 5)
+FULL, QUICK = Size(160, 32, 10, 7), Size(96, 16, 8, 3)
 
 
 def batches(size: Size) -> "tf.data.Dataset":

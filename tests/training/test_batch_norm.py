@@ -43,7 +43,7 @@ def test_the_fused_kernel_computes_what_keras_computes(layer):
     assert "FusedBatchNormV3" in operations
     np.testing.assert_allclose(same_outputs, outputs, atol=1e-5)
     for one, other in zip(gradients, same_gradients, strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-5, atol=2e-5)
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=3e-4)  # sums of 120 terms
     for one, other in zip(plain.variables, fused.variables, strict=True):
         np.testing.assert_allclose(other.value.numpy(), one.value.numpy(), rtol=1e-5, atol=1e-6)
 

@@ -86,7 +86,8 @@ def test_learns_validates_and_remembers_the_best_epoch(config, train, stage):
 
 
 def test_load_best_brings_back_the_weights_that_were_validated(config, train, images):
-    trainer, outcome = train(config(epochs=6, learning_rate=0.5, schedule="fixed"))
+    knobs = config(epochs=6, learning_rate=0.5, schedule="fixed", checkpoint_every_steps=1, keep=1)
+    trainer, outcome = train(knobs)
     assert outcome.best.epoch < 6, "the test needs a best epoch that is not the last"
     assert trainer.load_best() == outcome.best
     probabilities, labels = Predictor(trainer.model)(images.evaluation(8), images.count)
