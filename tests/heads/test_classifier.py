@@ -46,10 +46,8 @@ def test_probabilities_sum_to_one(classifier: Classifier) -> None:
 def test_a_frozen_backbone_leaves_the_head(classifier: Classifier) -> None:
     classifier.backbone.trainable = False
     try:
-        assert {variable.path for variable in classifier.trainable_variables} == {
-            "linear_head/logits/kernel",
-            "linear_head/logits/bias",
-        }
+        left = {variable.path.partition("/")[2] for variable in classifier.trainable_variables}
+        assert left == {"logits/kernel", "logits/bias"}
     finally:
         classifier.backbone.trainable = True
 
