@@ -4,6 +4,7 @@
 #   ./scripts/test.sh -m slow      the rest
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 install_fgtl dev
+cd "$FGTL_ROOT"
 if [ "$#" -eq 0 ]; then
     set -- -m "not slow"
 fi

@@ -22,6 +22,8 @@ VERBS = {
     "report": "run -> report.html, written anew",
 }
 
+RESUMABLE = ("quickstart", "convert", "train")
+
 
 def main(arguments: list[str]) -> int:
     """Run one command line (without the program's name) and return the exit code."""
@@ -46,7 +48,8 @@ def main(arguments: list[str]) -> int:
         print(f"fgtl {verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"fgtl {verb}: interrupted. The same command goes on where it stopped.", file=sys.stderr)
+        goes_on = " The same command goes on where it stopped." if verb in RESUMABLE else ""
+        print(f"fgtl {verb}: interrupted.{goes_on}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (`| head`) has gone; so must what is still buffered for it.

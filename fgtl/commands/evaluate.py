@@ -42,7 +42,7 @@ def main(config: Config) -> None:
     from fgtl.training.run import Run
 
     run = Run.open(config.run_dir)
-    records = RecordSet.open(config.records or Path(run.facts["config"]["records"]))
+    records = _open_records(config, run)
     check_classes(run, records)
     selection = records.select(config.split)
     strategy = pick_strategy(config.devices)
@@ -61,6 +61,13 @@ def main(config: Config) -> None:
         say("\n" + table(["most confused: true", "predicted", "images"], pairs))
     say(f"\nfigures: {written}")
     say(f"report: {write_report(run.folder, records)}")
+
+
+def _open_records(config: Config, run: "Run") -> RecordSet:
+    folder = config.records or Path(run.facts["config"]["records"])
+    if not folder.is_dir():
+        raise DataError(f"There is no record set at {folder}.", fix="--records says where it is now.")
+    return RecordSet.open(folder)
 
 
 def check_classes(run: "Run", records: RecordSet) -> None:

@@ -1,5 +1,6 @@
 """The whole main job on the embedded data set: draw, convert, verify, fine-tune, evaluate, report."""
 
+import shlex
 import time
 from dataclasses import dataclass
 from importlib.resources import files
@@ -46,7 +47,7 @@ def main(config: Config) -> None:
         ("Evaluate on the test images", evaluate, "evaluate", [f"--run_dir={run}", "--split=test"]),
     )
     for number, (title, command, verb, words) in enumerate(steps, 1):
-        say(f"\n== {number} of {len(steps)}: {title}\n   fgtl {verb} {' '.join(words)}\n")
+        say(f"\n== {number} of {len(steps)}: {title}\n   {shlex.join(['fgtl', verb, *words])}\n")
         command.main(parse(command.Config, verb, words))
     say(_closing(run, time.monotonic() - start))
 

@@ -1,5 +1,6 @@
 """Record set + backbone + head -> run: fine-tune, keep the best epoch, optionally refit on train + validation."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,9 @@ def main(config: Config) -> None:
     from fgtl.reports.run_report import write_report
     from fgtl.training.run import Run
 
-    run = Run.create_or_resume(config.run_dir, config.as_dict(), _facts(records))
+    # Absolute, so that evaluate finds the record set from any folder.
+    settings = config.as_dict() | {"records": str(config.records.absolute())}
+    run = Run.create_or_resume(config.run_dir, settings, _facts(records))
     if run.is_finished:
         say(f"This run is finished: {run.folder}")
     else:
@@ -57,7 +60,8 @@ def main(config: Config) -> None:
         with damage_explained():
             _train(config, parts, run)
     say(f"report: {write_report(run.folder, records)}")
-    say(f"next: fgtl evaluate --run_dir {run.folder} --split test")
+    if "test" in records.counts:
+        say(f"next: fgtl evaluate --run_dir {shlex.quote(str(run.folder))} --split test")
 
 
 def open_records(folder: Path, dataset: str) -> RecordSet:
@@ -66,7 +70,7 @@ def open_records(folder: Path, dataset: str) -> RecordSet:
         raise UsageError(
             f"There is no finished record set at {folder}.",
             expected="one written by fgtl convert.",
-            fix=f"python converters/convert.py --dataset {dataset} --output_dir {folder}",
+            fix=f"python converters/convert.py --dataset {shlex.quote(dataset)} --output_dir {shlex.quote(str(folder))}",
         )
     return RecordSet.open(folder)
 
