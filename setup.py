@@ -10,12 +10,12 @@ from setuptools import find_packages, setup
 TOP_LEVEL = {f"fgtl.{folder}": folder for folder in ("datasets", "converters", "recipes")}
 
 setup(
-    packages=[*find_packages(include=["fgtl", "fgtl.*"]), *TOP_LEVEL],
+    packages=[*find_packages(include=["fgtl", "fgtl.*"]), "fgtl.reports.templates", *TOP_LEVEL],
     package_dir=TOP_LEVEL,
     package_data={
         "fgtl": ["py.typed"],
         "fgtl.datasets": ["*.toml"],
         "fgtl.recipes": ["*.flags"],
-        "fgtl.reports": ["templates/*"],
+        "fgtl.reports.templates": ["*"],
     },
 )
