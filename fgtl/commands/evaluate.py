@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.console import say, table
+from fgtl.console import say, table, warn
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.errors import DataError, UsageError
@@ -21,7 +21,7 @@ class Config(Knobs):
 
     run_dir: Path | None = flag(None, "the run (required)")
     records: Path | None = flag(None, "record set; default: the one the run was trained on")
-    split: str = flag("test", "split expression, e.g. test or train[:1000]")
+    split: str = flag("", "split expression, e.g. train[:1000]; default: test, else validation")
     eval_batch_size: int = flag(100, "images a step, over all devices; changes no figure", low=1)
     devices: tuple[str, ...] = flag((), "e.g. gpu:0,gpu:1 or cpu; default every GPU, else the CPU")
     threads: int = flag(0, "threads that decode images; 0 = one for each core", low=0)
@@ -44,7 +44,8 @@ def main(config: Config) -> None:
     run = Run.open(config.run_dir)
     records = _open_records(config, run)
     check_classes(run, records)
-    selection = records.select(config.split)
+    split = config.split or ("test" if "test" in records.counts else "validation")
+    selection = records.select(split)
     strategy = pick_strategy(config.devices)
     with scope_of(strategy):
         model = load_classifier(run.model)
@@ -52,8 +53,8 @@ def main(config: Config) -> None:
     with damage_explained():
         probabilities, labels = Predictor(model, strategy)(evaluation_batches(selection, views), len(selection))
     result = evaluate_predictions(probabilities, labels, records.class_names)
-    written = write_evaluation(run.evaluations, config.split, result, Predictions(selection.ids, labels, probabilities))
-    _draw(run, config.split, result)
+    written = write_evaluation(run.evaluations, split, result, Predictions(selection.ids, labels, probabilities))
+    _draw(run, split, result)
     say(result.table())
     names = records.class_names
     pairs = [[names[pair.true], names[pair.predicted], f"{pair.images:,}"] for pair in result.most_confused(5)]
@@ -74,6 +75,8 @@ def check_classes(run: "Run", records: RecordSet) -> None:
     """Raise DataError unless the record set has the classes that the run learned, in the same order."""
     learned, found = run.class_names, records.class_names
     if learned == found:
+        if records.manifest_sha256 != run.facts["dataset"]["manifest_sha256"]:
+            warn(f"{records.folder} is another conversion than the run was trained on: its test images may not be new.")
         return
     at = next((i for i, (one, other) in enumerate(zip(learned, found, strict=False)) if one != other), None)
     first = "" if at is None else f"; class {at} is {found[at]!r} there, {learned[at]!r} in the run"

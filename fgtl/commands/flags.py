@@ -31,6 +31,7 @@ def parse(config: type[ConfigT], verb: str, arguments: list[str]) -> ConfigT:
         print(_help(config, verb))
         raise HelpShown
     values = _flag_values(config)
+    arguments = _with_flagfiles(arguments, {field.name for field in dataclasses.fields(config)})
     try:
         left = values([verb, *arguments])[1:]
     except absl_flags.UnrecognizedFlagError as error:
@@ -47,6 +48,41 @@ def parse(config: type[ConfigT], verb: str, arguments: list[str]) -> ConfigT:
     elif left:
         raise UsageError(f"{left[0]!r} is not a flag.", expected="--name=value or --name value.")
     return config(**given)
+
+
+def _with_flagfiles(arguments: list[str], known: set[str], depth: int = 0) -> list[str]:
+    """Put the lines of each --flagfile in its place, so that what is wrong in one is named with its line."""
+    found: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        name, given, value = word.partition("=")
+        if name not in ("--flagfile", "-flagfile"):
+            found.append(word)
+            continue
+        path = Path(value if given else next(rest, "")).expanduser()
+        if depth > 8:
+            raise UsageError(f"{path} includes flag files that include each other.", expected="an end to it.")
+        found += _with_flagfiles(_lines_of(path, known), known, depth + 1)
+    return found
+
+
+def _lines_of(path: Path, known: set[str]) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--flagfile={path} cannot be read: {error}.", expected="a text file of flags.") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith(("#", "//")):
+            continue
+        name = text.lstrip("-").partition("=")[0]
+        if not text.startswith("--"):
+            raise UsageError(f"{path} line {number}: {text!r} is not a flag.", expected="--name=value, one a line.")
+        if name not in known | {"flagfile"} and name.removeprefix("no") not in known:
+            raise UsageError(f"{path} line {number}: there is no flag --{name}.", fix=did_you_mean(name, known))
+        found.append(text)
+    return found
 
 
 # absl's DEFINE_* by the field's type; a path is a string to absl and becomes a Path in `_value`.

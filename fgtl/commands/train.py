@@ -10,11 +10,13 @@ from fgtl.data.manifest import MANIFEST
 from fgtl.data.parts import Parts, SplitKnobs, parts_of
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet, Selection
+from fgtl.datasets import card_names
 from fgtl.errors import UsageError
 from fgtl.knobs import flag
 from fgtl.training.fit_knobs import FitKnobs
 
 if TYPE_CHECKING:
+    from fgtl.heads.classifier import Classifier
     from fgtl.reports.tensorboard import EventWriter
     from fgtl.training.loop import Best
     from fgtl.training.run import Run, Stage
@@ -47,8 +49,15 @@ def main(config: Config) -> None:
     import_tensorflow()
     from fgtl.data.pipeline import damage_explained
     from fgtl.reports.run_report import write_report
+    from fgtl.training.distribution import prepare
+    from fgtl.training.fit import build_classifier
+    from fgtl.training.plan import plan_training
     from fgtl.training.run import Run
 
+    # Whatever cannot be built is refused before there is a run folder.
+    strategy = prepare(config, config.seed)
+    plan = plan_training(config, images=len(parts.train), batch_size=config.batch_size)
+    model = build_classifier(config, len(records.class_names), strategy)
     # Absolute, so that evaluate finds the record set from any folder.
     settings = config.as_dict() | {"records": str(config.records.absolute())}
     run = Run.create_or_resume(config.run_dir, settings, _facts(records))
@@ -56,44 +65,45 @@ def main(config: Config) -> None:
         say(f"This run is finished: {run.folder}")
     else:
         counts = f"{len(parts.train):,} images to train on, {len(parts.validation):,} to choose the epoch by"
-        say(f"{records.name}: {counts}, {len(records.class_names):,} classes -> {run.folder}")
+        say(f"{records.name}: {counts}, {len(records.class_names):,} classes; {plan.describe()} -> {run.folder}")
         with damage_explained():
-            _train(config, parts, run)
+            _train(config, parts, run, model, strategy)
     say(f"report: {write_report(run.folder, records)}")
     if "test" in records.counts:
-        say(f"next: fgtl evaluate --run_dir {shlex.quote(str(run.folder))} --split test")
+        say(f"next: fgtl evaluate --run_dir {shlex.quote(str(run.folder))}")
 
 
 def open_records(folder: Path, dataset: str) -> RecordSet:
     """The record set, or UsageError with the command that makes it."""
     if not (folder / MANIFEST).is_file():
+        source = f"--dataset {dataset}" if dataset in card_names() else "--data_dir FOLDER"
         raise UsageError(
             f"There is no finished record set at {folder}.",
             expected="one written by fgtl convert.",
-            fix=f"python converters/convert.py --dataset {shlex.quote(dataset)} --output_dir {shlex.quote(str(folder))}",
+            fix=f"python converters/convert.py {source} --output_dir {shlex.quote(str(folder))}",
         )
     return RecordSet.open(folder)
 
 
-def _train(config: Config, parts: Parts, run: "Run") -> None:
+def _train(config: Config, parts: Parts, run: "Run", model: "Classifier", strategy: Any) -> None:
     from fgtl.training.distribution import prepare
-    from fgtl.training.fit import fit, refit
+    from fgtl.training.fit import build_classifier, fit, refit
 
-    strategy = prepare(config, config.seed)
     # -- the epoch is chosen on validation images ---------------------------------------------------------------------
     stage = run.stage()
     with _events(stage, config, parts.train) as events:
         _show_crops(config, parts.train, run, events)
-        model, best = fit(config, parts.train, parts.validation, stage, strategy=strategy, scalars=events)
+        best = fit(model, config, parts.train, parts.validation, stage, strategy=strategy, scalars=events)
         events.hparams(config.as_dict(), {f"best/{best.metric}": best.value}, step=best.step)
     say(f"best epoch: {best.epoch}, {best.metric} {best.value:.4f}")
-    # -- and the model trained anew on all of them, for that long -----------------------------------------------------
+    # -- and a fresh model trained on all of them, for that long ------------------------------------------------------
     if config.refit:
         say(f"refit on {len(parts.everything):,} images, {best.epoch} epochs")
         prepare(config, config.seed)
+        model = build_classifier(config, model.head.classes, strategy)
         stage = run.stage("refit")
         with _events(stage, config, parts.everything) as events:
-            model = refit(config, parts.everything, stage, until_epoch=best.epoch, strategy=strategy, scalars=events)
+            refit(model, config, parts.everything, stage, until_epoch=best.epoch, strategy=strategy, scalars=events)
     run.save_model(model, _card(config, best))
 
 

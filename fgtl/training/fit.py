@@ -17,14 +17,16 @@ from fgtl.training.recorder import Scalars
 from fgtl.training.run import Stage
 
 
-def build_classifier(knobs: FitKnobs, classes: int) -> Classifier:
-    """The backbone with its weights, and a fresh head for K classes."""
-    backbone = build_backbone(knobs.backbone, knobs.weights, knobs.image_size)
-    head = HEADS[knobs.head](classes, dropout=knobs.dropout, label_smoothing=knobs.label_smoothing)
-    return Classifier(backbone, head)
+def build_classifier(knobs: FitKnobs, classes: int, strategy: tf.distribute.Strategy | None = None) -> Classifier:
+    """The backbone with its weights, and a fresh head for K classes, in the strategy's scope."""
+    # The head first: it is quick to refuse.
+    with scope_of(strategy):
+        head = HEADS[knobs.head](classes, dropout=knobs.dropout, label_smoothing=knobs.label_smoothing)
+        return Classifier(build_backbone(knobs.backbone, knobs.weights, knobs.image_size), head)
 
 
 def fit(
+    model: Classifier,
     knobs: FitKnobs,
     train: Selection,
     validation: Selection,
@@ -32,20 +34,21 @@ def fit(
     *,
     strategy: tf.distribute.Strategy | None = None,
     scalars: Scalars | None = None,
-) -> tuple[Classifier, Best]:
-    """Train on `train`, choose the epoch on `validation`.
+) -> Best:
+    """Train on `train`, choose the epoch on `validation`; leave the weights of that epoch in the model.
 
     Args:
+        model: from `build_classifier`.
         knobs: all of them; `prepare` was called with these first.
         stage: where checkpoints and metrics go.
         strategy: from `prepare`.
         scalars: gets every logged figure.
 
     Returns:
-        The classifier with the weights of the best epoch, and that epoch.
+        The best epoch.
     """
-    trainer = _trainer(knobs, train, stage, strategy, scalars)
-    predict, batches = Predictor(trainer.model, strategy), evaluation_batches(validation, knobs)
+    trainer = _trainer(model, knobs, train, stage, strategy, scalars)
+    predict, batches = Predictor(model, strategy), evaluation_batches(validation, knobs)
     class_names = train.records.class_names
 
     def validate() -> dict[str, float]:
@@ -55,10 +58,11 @@ def fit(
     best = trainer.load_best()
     if best is None:
         raise FgtlError("The training ended before its first epoch was validated.", fix="Train for longer.")
-    return trainer.model, best
+    return best
 
 
 def refit(
+    model: Classifier,
     knobs: FitKnobs,
     everything: Selection,
     stage: Stage,
@@ -66,21 +70,19 @@ def refit(
     until_epoch: int,
     strategy: tf.distribute.Strategy | None = None,
     scalars: Scalars | None = None,
-) -> Classifier:
-    """Train anew on train + validation for the chosen number of epochs, with the learning rates of the whole plan."""
-    trainer = _trainer(knobs, everything, stage, strategy, scalars)
+) -> None:
+    """Train a fresh model on train + validation for the chosen number of epochs, with the learning rates of the whole plan."""
+    trainer = _trainer(model, knobs, everything, stage, strategy, scalars)
     trainer.run(lambda steps: training_batches(everything, knobs, steps=steps), until_epoch=until_epoch)
-    return trainer.model
 
 
 def _trainer(
+    model: Classifier,
     knobs: FitKnobs,
     train: Selection,
     stage: Stage,
     strategy: tf.distribute.Strategy | None,
     scalars: Scalars | None,
 ) -> Trainer:
-    with scope_of(strategy):
-        model = build_classifier(knobs, len(train.records.class_names))
     plan = plan_training(knobs, images=len(train), batch_size=knobs.batch_size)
     return Trainer(model, plan, knobs, stage, strategy, scalars=scalars)

@@ -64,10 +64,14 @@ def plan_training(knobs: TrainingKnobs, *, images: int, batch_size: int) -> Plan
     The first phase of head_then_all has a rate of its own and no warm-up: a fresh head needs none.
 
     Raises:
-        InputError: no images, or a warm-up as long as the phase.
+        InputError: fewer images than a batch, or a warm-up as long as the phase.
     """
-    if images < 1:
-        raise InputError("There are no training images.", expected="at least one.")
+    if images < batch_size:
+        raise InputError(
+            f"--batch_size={batch_size} is more than the {images:,} training images.",
+            expected="at least one step an epoch.",
+            fix=f"Give --batch_size={max(images, 1)} or less.",
+        )
     if knobs.warmup_epochs >= knobs.epochs:
         raise InputError(
             f"--warmup_epochs={knobs.warmup_epochs:g} leaves nothing of --epochs={knobs.epochs}.",

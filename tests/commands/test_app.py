@@ -37,6 +37,28 @@ def test_a_flagfile_is_read(tmp_path: Path) -> None:
     assert (config.batch_size, config.seed, config.flip) == (4, 0, False)
 
 
+def test_flagfiles_may_include_flagfiles(tmp_path: Path) -> None:
+    (tmp_path / "base.flags").write_text("--batch_size=4\n--noflip\n")
+    (tmp_path / "own.flags").write_text(f"--flagfile={tmp_path / 'base.flags'}\n--batch_size=5\n")
+    assert parse(Config, "x", ["--flagfile", str(tmp_path / "own.flags")]) == Config(batch_size=5, flip=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("--batch_sise=4", "line 2: there is no flag --batch_sise"), ("batch_size=4", "line 2: 'batch")],
+)
+def test_what_is_wrong_in_a_flagfile_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "own.flags").write_text(f"# mine\n{line}\n")
+    with pytest.raises(UsageError, match=f"own.flags {message}"):
+        parse(Config, "x", [f"--flagfile={tmp_path / 'own.flags'}"])
+
+
+def test_a_flagfile_that_includes_itself_ends(tmp_path: Path) -> None:
+    (tmp_path / "own.flags").write_text(f"--flagfile={tmp_path / 'own.flags'}\n")
+    with pytest.raises(UsageError, match="include each other"):
+        parse(Config, "x", [f"--flagfile={tmp_path / 'own.flags'}"])
+
+
 def test_an_unknown_flag_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="--batchsize(.|\n)*'batch_size'"):
         parse(Config, "x", ["--batchsize=3"])
