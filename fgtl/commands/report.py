@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fgtl.console import say, warn
 from fgtl.data.records import RecordSet
-from fgtl.errors import UsageError
+from fgtl.errors import DataError, UsageError
 from fgtl.files import read_json
 from fgtl.knobs import Knobs, flag
 
@@ -30,14 +30,19 @@ def main(config: Config) -> None:
 
 
 def _record_set(config: Config) -> RecordSet | None:
+    """The one that was named, else the one of run.json; without that one the report has no pictures."""
     if config.records:
-        return RecordSet.open(config.records)
+        try:
+            return RecordSet.open(config.records)
+        except DataError as error:
+            raise DataError(f"--records={config.records}: {error}") from None
     card = config.run_dir / "run.json" if config.run_dir else None
     trained_on = read_json(card).get("config", {}).get("records") if card and card.is_file() else None
-    if trained_on and Path(trained_on).is_dir():
+    if not trained_on:
+        return None
+    try:
         return RecordSet.open(Path(trained_on))
-    if trained_on:
-        warn(
-            f"The record set {trained_on} is not there, so the report has no pictures; --records says where it is now."
-        )
-    return None
+    except DataError as error:
+        # The figures are worth a page without them.
+        warn(f"The report has no pictures, --records says where the record set is now: {error}")
+        return None

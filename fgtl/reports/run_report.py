@@ -1,6 +1,5 @@
 """report.html: one self-contained page about a run, from the files of its folder."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,23 +14,16 @@ from fgtl.reports import plots
 from fgtl.reports.confusion import confusion_matrix
 from fgtl.reports.examples import Album, Mistake, PairExamples, confused_pairs, jpeg_uri, mistakes
 from fgtl.reports.figures import to_svg
+from fgtl.reports.headline import headline, percent
 from fgtl.reports.metrics import Evaluation
+from fgtl.reports.reproduce import commands
 from fgtl.reports.run_files import RunFiles, read_run
 
 REPORT = "report.html"
 _MISTAKES = 12
 # Up to so many classes a second order of the confusion matrix shows nothing new.
 _FEW = 8
-_METRICS = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "mean_class": "mean class accuracy"}
 _THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
-
-
-class Tile(NamedTuple):
-    """A headline figure."""
-
-    label: str
-    value: str
-    note: str
 
 
 class ClassRow(NamedTuple):
@@ -88,67 +80,15 @@ def render(run: RunFiles, record_set: RecordSet | None) -> str:
         run=run,
         split=split,
         evaluation=evaluation,
-        tiles=_tiles(run, split, evaluation),
+        tiles=headline(run, split, evaluation),
         curves=_curves(run),
         crops=jpeg_uri(run.crops, short_side=900) if run.crops else "",
         data=_data_section(run, record_set),
         other_splits=list(run.evaluations.items())[1:],
-        commands=_commands(run),
+        commands=commands(run),
         versions=_versions(run.card),
         **(_evaluation_sections(run, evaluation, record_set) if evaluation else {}),
     )
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """0.8990 -> "89.9 %", with a space that does not break."""
-    return f"{100 * value:.{digits}f}\u00a0%"
-
-
-def duration(seconds: float) -> str:
-    """5025 -> "1 h 23 min"; seconds are shown below ten minutes only."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, left = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {left:02d} min"
-    if minutes >= 10:
-        return f"{minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _tiles(run: RunFiles, split: str | None, evaluation: Evaluation | None) -> list[Tile]:
-    tiles = []
-    if evaluation:
-        low, high = evaluation.top1_interval
-        few = "always, with up to 5 classes" if evaluation.classes <= 5 else ""
-        right = f"{round(evaluation.top1 * evaluation.count):,} of {evaluation.count:,} images"
-        interval = f"{right}, 95\u00a0% interval {100 * low:.1f} to {percent(high)}"
-        tiles = [
-            Tile("Top-1 accuracy", percent(evaluation.top1), interval),
-            Tile("Top-5 accuracy", percent(evaluation.top5), few or f"of {evaluation.classes:,} classes"),
-            Tile(
-                "Mean class accuracy",
-                percent(evaluation.mean_class),
-                f"{evaluation.classes_present:,} classes with images",
-            ),
-            Tile("Calibration error", percent(evaluation.calibration_error), "confidence against accuracy"),
-            Tile("Images evaluated", f"{evaluation.count:,}", f"split {split}, each once"),
-        ]
-    elif run.best:
-        metric, value = run.best["metric"], run.best["value"]
-        shown = f"{value:.4f}" if metric == "loss" else percent(value)
-        tiles = [Tile(f"Best validation {_METRICS.get(metric, metric)}", shown, f"epoch {run.best['epoch']:g}")]
-    batch_size = int(run.config.get("batch_size", 0))
-    seconds = run.history.seconds(batch_size)
-    if seconds:
-        steps = f"{run.history.lines[-1]['step']:,} steps"
-        again = run.refit.seconds(batch_size)
-        if again:
-            steps += f", {run.refit.lines[-1]['step']:,} of the refit"
-        tiles.append(Tile("Training time", duration(seconds + (again or 0.0)), steps))
-    rates = run.history.series("images_per_second")[1]
-    if len(rates):
-        tiles.append(Tile("Training speed", f"{np.median(rates):,.0f}", "images a second, median"))
-    return tiles
 
 
 def _curves(run: RunFiles) -> list[Plot]:
@@ -246,23 +186,6 @@ def _data_section(run: RunFiles, record_set: RecordSet | None) -> dict[str, Any]
         "plot": to_svg(plots.class_sizes(sizes), "Images of each class, largest class first") if sizes else None,
         "other_version": bool(record_set and digest and record_set.manifest_sha256 != digest),
         "has_pictures": record_set is not None,
-    }
-
-
-def _commands(run: RunFiles) -> dict[str, str]:
-    flags = [f"--run_dir={run.folder}"]
-    for name, value in run.config.items():
-        if name == "run_dir" or value is None or value in ("", []):
-            continue
-        if isinstance(value, bool):
-            flags.append(f"--{name}" if value else f"--no{name}")
-        else:
-            flags.append(f"--{name}={','.join(map(str, value)) if isinstance(value, list) else value}")
-    at = shlex.quote(f"--run_dir={run.folder}")
-    return {
-        "train": " \\\n  ".join(["fgtl train", *map(shlex.quote, flags)]),
-        "evaluate": f"fgtl evaluate {at}",
-        "report": f"fgtl report {at}",
     }
 
 

@@ -26,6 +26,10 @@ ARRAYS, STATE = "arrays.npz", "state.json"
 Groups = dict[str, list[keras.Variable]]
 
 
+class ForeignCheckpoint(DataError):
+    """A whole checkpoint that another run wrote, or another version of fgtl."""
+
+
 class Checkpoints:
     """The checkpoints of one run.
 
@@ -44,10 +48,11 @@ class Checkpoints:
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
     def save(self, step: int, groups: Groups, state: dict[str, Any], pinned: int | None = None) -> Path:
-        """Write step-N durably, then remove the oldest; `pinned` (the best one's step) stays.
+        """Write step-N durably, then remove the oldest.
 
         Args:
             state: JSON-ready; "step" is added.
+            pinned: a step (the best one's) that stays as long as step-N does, which may have to go back to it.
         """
         final = self.folder / f"step-{step}"
         if final.exists():
@@ -62,12 +67,13 @@ class Checkpoints:
                     "schema": SCHEMA,
                     "step": step,
                     "identity": self._identity,
+                    "pinned": pinned,
                     "variables": {key: v.path for key, v in _by_key(groups).items()},
                     "arrays_sha256": sha256_of(partial / ARRAYS),
                 }
             )
             write_json(partial / STATE, sealed)
-        self._prune({step, pinned})
+        self._prune(step)
         return final
 
     def amend(self, step: int, state: dict[str, Any]) -> None:
@@ -77,20 +83,25 @@ class Checkpoints:
     def newest(self) -> dict[str, Any] | None:
         """State of the newest whole checkpoint, None when there is none at all.
 
-        A damaged one is named on stderr and the next older one is taken.
+        One that is damaged or not of this run is named on stderr, and the next older one is taken.
 
         Raises:
-            DataError: all are damaged.
+            DataError: none of those that are there can be used; says why the newest cannot.
         """
-        steps = self.steps()
-        for step in steps:
+        problems: list[DataError] = []
+        for step in self.steps():
             try:
                 return self.state(step)
+            except ForeignCheckpoint as error:
+                problems.append(error)
+                warn(f"{error} Going back to the one before.")
             except DataError as error:
+                problems.append(error)
                 warn(f"Checkpoint step-{step} is damaged, going back to the one before: {error}")
-        if steps:
+        if problems:
             raise DataError(
-                f"No checkpoint in {self.folder} is whole.", fix=f"Remove {self.folder} to train from the beginning."
+                f"No checkpoint in {self.folder} is a whole one of this run. Of the newest: {problems[0]}",
+                fix=f"Remove {self.folder} to train from the beginning.",
             )
         return None
 
@@ -98,7 +109,8 @@ class Checkpoints:
         """Read and check step-N without loading its arrays.
 
         Raises:
-            DataError: missing or changed files, or a checkpoint of another run.
+            DataError: missing or changed files.
+            ForeignCheckpoint: whole, but of another run or version.
         """
         folder = self.folder / f"step-{step}"
         for name in (STATE, ARRAYS):
@@ -109,24 +121,26 @@ class Checkpoints:
             raise DataError(f"{folder / STATE} was changed after it was written: its checksum does not match.")
         if sha256_of(folder / ARRAYS) != state["arrays_sha256"]:
             raise DataError(f"{folder / ARRAYS} was changed after it was written: its checksum does not match.")
-        if state["schema"] != SCHEMA or state["identity"] != self._identity:
-            raise DataError(f"{folder} belongs to another run, or another version of fgtl.")
+        if state["schema"] != SCHEMA:
+            raise ForeignCheckpoint(f"{folder} was written by another version of fgtl.")
+        if state["identity"] != self._identity:
+            raise ForeignCheckpoint(f"{folder} was written by a run with other settings or data.")
         return state
 
     def load(self, step: int, groups: Groups) -> None:
         """Assign the arrays of step-N to the variables.
 
         Raises:
-            DataError: the checkpoint's variables are not these; lists the first mismatches. Nothing is assigned then.
+            DataError: it is gone or damaged, or its variables are not these; lists the first mismatches. Nothing is
+                assigned then.
         """
         path = self.folder / f"step-{step}" / ARRAYS
-        variables = _by_key(groups)
+        names, variables = self.state(step)["variables"], _by_key(groups)
         try:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files if key.split("/")[0] in groups}
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise DataError(f"{path} cannot be read: {error}.") from None
-        names = self.state(step)["variables"]
         wrong = [
             f"{key}: checkpoint {_describe(arrays.get(key), names.get(key))}, model {_describe(variables.get(key))}"
             for key in sorted(arrays.keys() | variables.keys())
@@ -140,13 +154,23 @@ class Checkpoints:
         for key, variable in variables.items():
             variable.assign(arrays[key])
 
-    def _prune(self, kept: set[int | None]) -> None:
+    def _prune(self, newest: int) -> None:
+        """Leave `newest`, the highest `keep` steps, and what these have pinned."""
         steps = self.steps()
+        kept = {newest, *steps[: self._keep]}
+        kept |= {self._pinned(step) for step in kept}
         for step in steps:
-            if step not in kept and step not in steps[: self._keep]:
+            if step not in kept:
                 shutil.rmtree(self.folder / f"step-{step}")
         for leftover in self.folder.glob(f"step-*{PARTIAL}"):
             shutil.rmtree(leftover, ignore_errors=True)
+
+    def _pinned(self, step: int) -> int:
+        try:
+            return read_json(self.folder / f"step-{step}" / STATE)["pinned"]
+        except (DataError, OSError, KeyError, TypeError):
+            # Damaged: nobody goes back to it. `newest` says so when it is met.
+            return step
 
 
 def _by_key(groups: Groups) -> dict[str, keras.Variable]:

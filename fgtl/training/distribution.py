@@ -90,29 +90,41 @@ def _parse(devices: tuple[str, ...]) -> tuple[str, list[int]]:
 
 def _make_available(kind: str, numbers: list[int]) -> None:
     """Hide the devices that were not named, and make the logical CPUs that were."""
-    try:
-        if kind == "gpu":
-            _show_only_gpus(numbers)
-            return
-        tf.config.set_visible_devices([], "GPU")
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        if max(numbers):
-            tf.config.set_logical_device_configuration(
-                cpu, [tf.config.LogicalDeviceConfiguration()] * (max(numbers) + 1)
-            )
-    except RuntimeError:
-        # TensorFlow has started: what is there must do.
-        there = len(tf.config.list_logical_devices(kind.upper()))
-        if max(numbers) >= there:
-            raise UsageError(
-                f"There is no {kind}:{max(numbers)}.",
-                expected=f"one of {there} {kind} devices; TensorFlow has started, so no more can be made.",
-            ) from None
-
-
-def _show_only_gpus(numbers: list[int]) -> None:
     gpus = tf.config.list_physical_devices("GPU")
-    if max(numbers) >= len(gpus):
+    if kind == "gpu" and max(numbers) >= len(gpus):
         raise UsageError(f"There is no gpu:{max(numbers)}.", expected=f"one of {len(gpus)} GPUs.")
-    if len(numbers) == 1:
-        tf.config.set_visible_devices([gpus[numbers[0]]], "GPU")
+    try:
+        if kind == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+            _split_cpu(max(numbers) + 1)
+        elif len(numbers) == 1:
+            tf.config.set_visible_devices([gpus[numbers[0]]], "GPU")
+    except RuntimeError:
+        # TensorFlow has started, perhaps with just these.
+        pass
+    _check_available(kind, numbers)
+
+
+def _split_cpu(count: int) -> None:
+    if count > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+
+
+def _check_available(kind: str, numbers: list[int]) -> None:
+    """Raise UsageError unless TensorFlow will compute on the named devices and no others."""
+    visible = tf.config.get_visible_devices("GPU")
+    if kind == "cpu":
+        # Asking for the logical CPUs starts TensorFlow, and one is always there.
+        agrees = not visible and (not max(numbers) or max(numbers) < len(tf.config.list_logical_devices("CPU")))
+    else:
+        # A single GPU is the first that is visible; several go by their places among the visible ones.
+        gpus = tf.config.list_physical_devices("GPU")
+        asked = {0: numbers[0]} if len(numbers) == 1 else {number: number for number in numbers}
+        agrees = all(place < len(visible) and visible[place] == gpus[number] for place, number in asked.items())
+    if not agrees:
+        raise UsageError(
+            f"--devices={','.join(f'{kind}:{number}' for number in numbers)} cannot be had any more.",
+            expected="them to be chosen before TensorFlow has started; it computes on other devices by now.",
+            fix="Choose them in a new process, before anything else is done with TensorFlow.",
+        )

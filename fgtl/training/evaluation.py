@@ -37,21 +37,27 @@ class Predictor:
 
         Raises:
             InputError: the data set did not have `count` images.
+
+        Memory: 4 * N * (K + 1) bytes for the result, and the rows of one batch.
         """
-        rows: list[np.ndarray] = []
-        labels: list[np.ndarray] = []
+        probabilities, labels, found = np.empty((0, 0), np.float32), np.empty(count, np.int32), 0
         batches = batches.map(self._pad_to_replicas)
         with Progress(label, count) as progress:
             for batch in distribute(batches, self._strategy):
-                probabilities, own_labels, weights = (self._join(part) for part in self._run(*batch))
+                own, own_labels, weights = (self._join(part) for part in self._run(*batch))
+                if not len(probabilities):
+                    # Only now is K known.
+                    probabilities = np.empty((count, own.shape[1]), np.float32)
                 real = weights > 0
-                rows.append(probabilities[real])
-                labels.append(own_labels[real])
-                progress.advance(int(real.sum()))
-        found = sum(map(len, labels))
+                place = slice(found, found + int(real.sum()))
+                found = place.stop
+                if found > count:
+                    continue  # more images than announced: go on, to tell how many
+                probabilities[place], labels[place] = own[real], own_labels[real]
+                progress.advance(place.stop - place.start)
         if found != count or not found:
             raise InputError(f"The data set has {found:,} images.", expected=f"{count:,}, and at least one.")
-        return np.concatenate(rows), np.concatenate(labels).astype(np.int32)
+        return probabilities, labels
 
     def _on_one(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
         outputs = self._model(images, training=False)
@@ -79,6 +85,11 @@ def predict_probabilities(
 
 
 def validation_figures(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
-    """The figures that a Trainer logs and selects by: loss (mean -ln p), top1, top5, mean_class."""
+    """The figures that a Trainer logs and selects by: loss (mean -ln p), top1, top5, mean_class.
+
+    All are NaN when a probability is none: the network has diverged, which the Trainer tells with the step.
+    """
+    if not np.isfinite(probabilities).all():
+        return dict.fromkeys(("loss", "top1", "top5", "mean_class"), float("nan"))
     result = evaluate_predictions(probabilities, labels, class_names)
     return {"loss": result.log_loss, "top1": result.top1, "top5": result.top5, "mean_class": result.mean_class}

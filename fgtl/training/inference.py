@@ -6,14 +6,14 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from fgtl.console import Progress
 from fgtl.converters.folder import IMAGE_ENDINGS
-from fgtl.data.images import BadImage, ImagePolicy, store
+from fgtl.data.images import BadImage, ImagePolicy, OddImages, store
 from fgtl.data.pipeline import loose_batches
 from fgtl.errors import UsageError
 from fgtl.heads.classifier import load_classifier
-from fgtl.training.evaluation import Predictor
 from fgtl.training.run import Run
 
 # Encoded files held in memory at once; a folder may have millions.
@@ -47,27 +47,33 @@ class RunPredictor:
 
     Args:
         run: a finished run.
-        policy: what is done with odd files, as in conversion.
+        odd: what is done with odd files, as in conversion.
         batch_size: images a step.
     """
 
-    def __init__(self, run: Run, policy: ImagePolicy, *, batch_size: int = 32) -> None:
-        self._names, self._policy = run.class_names, policy
+    def __init__(self, run: Run, odd: OddImages, *, batch_size: int = 32) -> None:
+        self._names = run.class_names
+        # Every pixel: one that cannot be decoded must become the problem of its file, not the end of all.
+        self._policy = ImagePolicy(odd=odd.odd, max_pixels=odd.max_pixels, check="decode")
         self._views = run.view_knobs(eval_batch_size=batch_size)
-        self._predict = Predictor(load_classifier(run.model))
+        self._predict = tf.function(load_classifier(run.model).probabilities)
 
     def __call__(self, paths: Sequence[Path]) -> Iterator[ImagePrediction]:
-        """One prediction a file, in order; a file that is no image gives one with a `problem`."""
+        """One prediction a file, in order; a file that is no image gives one with a `problem`.
+
+        Memory: CHUNK encoded files and a few batches.
+        """
         with Progress("predict", len(paths)) as progress:
             remaining = iter(paths)
             while chunk := list(islice(remaining, CHUNK)):
-                yield from self._some(chunk)
-                progress.advance(len(chunk))
+                for prediction in self._some(chunk):
+                    yield prediction
+                    progress.advance(1)
 
     def _some(self, paths: list[Path]) -> Iterator[ImagePrediction]:
         stored = [self._read(path) for path in paths]
         files = [data for data in stored if isinstance(data, bytes)]
-        rows = iter(self._probabilities(files)) if files else iter(())
+        rows = self._probabilities(files)
         for path, data in zip(paths, stored, strict=True):
             if isinstance(data, bytes):
                 yield ImagePrediction(path, next(rows), self._names)
@@ -82,10 +88,10 @@ class RunPredictor:
         except OSError as error:
             return _Problem(f"It cannot be read: {error.strerror}.")
 
-    def _probabilities(self, files: list[bytes]) -> np.ndarray:
-        # The predictor's batches carry labels; loose files have none.
-        batches = loose_batches(files, self._views).map(lambda images, weights: (images, weights, weights))
-        return self._predict(batches, len(files), "predict")[0]
+    def _probabilities(self, files: list[bytes]) -> Iterator[np.ndarray]:
+        """(K,) float32 of each file, a batch of them at a time."""
+        for images, weights in loose_batches(files, self._views) if files else ():
+            yield from tf.cast(self._predict(images), tf.float32).numpy()[weights.numpy() > 0]
 
 
 @dataclass(frozen=True)

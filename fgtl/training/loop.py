@@ -1,8 +1,8 @@
 """The training loop: phases, epochs, validation, checkpoints, callbacks. What one step computes is in step.py."""
 
-import time
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,36 +10,26 @@ import tensorflow as tf
 
 from fgtl.console import Progress, say
 from fgtl.errors import InputError
-from fgtl.files import write_json
+from fgtl.training.active_phase import ActivePhase
 from fgtl.training.batch_norm import synchronize_batch_norm
+from fgtl.training.best import Best
 from fgtl.training.callbacks import callback_list, wants_every_step
-from fgtl.training.checkpoint import Checkpoints, Groups
-from fgtl.training.distribution import check_batch_size, distribute, replicas_of, scope_of
+from fgtl.training.checkpoint import Groups
+from fgtl.training.distribution import check_batch_size, distribute, replicas_of
+from fgtl.training.divergence import diverged
 from fgtl.training.journal import Journal
-from fgtl.training.optimizer import build_optimizer
+from fgtl.training.memory import memory_explained
 from fgtl.training.plan import Phase, Plan
 from fgtl.training.recorder import Recorder, Scalars
 from fgtl.training.run import Stage
-from fgtl.training.schedule import build_schedule
+from fgtl.training.saver import Saver
 from fgtl.training.settings import TrainingKnobs
-from fgtl.training.step import TrainStep
 from fgtl.training.stopping import GracefulStop
-from fgtl.training.variables import trained_part
 
 # The steps to train -> global batches (images, labels); element k is step steps[k].
 Batches = Callable[[range], tf.data.Dataset]
 # -> {"loss": x, "top1": x, ...} of the validation images.
 Validate = Callable[[], dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Best:
-    """The epoch whose validation figure is the best so far; the earliest of equal ones."""
-
-    step: int
-    epoch: int
-    metric: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -87,11 +77,10 @@ class Trainer:
         self.best: Best | None = None
         self._callbacks = callbacks
         self._reads_every_step = wants_every_step(callbacks)
-        self._checkpoints = Checkpoints(stage.checkpoints, knobs.keep, stage.identity)
         self._recorder = Recorder(Journal(stage.metrics), plan.batch_size, scalars)
+        self._saver = Saver(stage, knobs, self._recorder.journal)
         self._phase: Phase | None = None
         self._restored = False
-        self._saved = (-1, time.monotonic())
 
     def restore(self) -> int:
         """Load the newest whole checkpoint, if there is one, and return how many steps are done. `run` calls it.
@@ -103,16 +92,15 @@ class Trainer:
         """
         if self._restored:
             return self.step
-        state = self._checkpoints.newest()
+        state = self._saver.newest()
         if state:
             self._enter(next(phase for phase in self.plan.phases if phase.name == state["phase"]))
-            self._checkpoints.load(state["step"], self._groups())
-            self.step, self.stopped = state["step"], state["stopped"]
             self.best = Best(**state["best"]) if state["best"] else None
+            self._saver.restore(state["step"], self._groups(), self.best)
+            self.step, self.stopped = state["step"], state["stopped"]
             self._recorder.meter.restore(state["meter"])
-            self._saved = (self.step, time.monotonic())
-        self._recorder.journal.rewind(self.step if state else -1)
-        self._publish_best()
+        else:
+            self._saver.rewind(-1, None)
         self._restored = True
         return self.step
 
@@ -125,7 +113,7 @@ class Trainer:
             until_epoch: end after that many epochs, with the rates of the whole plan: a refit for the chosen epoch.
 
         Raises:
-            FgtlError: the loss is not a number any more.
+            FgtlError: the loss or the weights are not numbers any more, or the device's memory ran out.
             KeyboardInterrupt: after SIGINT or SIGTERM; the last whole step is in a checkpoint.
         """
         first = self.restore()
@@ -133,25 +121,30 @@ class Trainer:
         if first < last and not self.stopped:
             size = self.plan.batch_size
             with (
+                memory_explained(lambda: self.step),
                 GracefulStop() as stop,
                 Progress(f"train {self.stage.name}", last * size, done=first * size) as progress,
             ):
                 data = iter(distribute(batches(range(first, last)), self.strategy))
                 for _ in self._steps(first, last, data, validate):
                     progress.advance(size, self._recorder.note)
-                    if self._checkpoint_is_due() or stop.requested:
+                    if self._saver.is_due(self.step) or stop.requested:
                         self._save()
                     if stop.requested:
                         raise KeyboardInterrupt
             self._save()
-            # Only callbacks look for it there, and a saved model must not carry it.
-            self.model.optimizer = None
+        # Only callbacks look for it there, and a saved model must not carry it, not even one that was only restored.
+        self.model.optimizer = None
         return Outcome(self.step, self.plan.epoch_at(self.step), self.best, self.stopped)
 
     def load_best(self) -> Best | None:
-        """Put the best epoch's weights into the model; without a best one the last weights stay."""
+        """Put the best epoch's weights into the model; without a best one the last weights stay.
+
+        Raises:
+            DataError: its checkpoint is gone or damaged.
+        """
         if self.best:
-            self._checkpoints.load(self.best.step, {"model": self.model.variables})
+            self._saver.load_best(self.best, {"model": self.model.variables})
         return self.best
 
     def _steps(self, first: int, last: int, data: Iterator[Any], validate: Validate | None) -> Iterator[int]:
@@ -168,11 +161,11 @@ class Trainer:
                 callbacks.on_epoch_begin(epoch, {})
             within = step - self.plan.steps_in(epoch)
             callbacks.on_train_batch_begin(within, {})
-            self._recorder.add(step + 1, self._train_step(*_next(data, step)))
+            self._recorder.add(step + 1, self._active.step(*_next(data, step)))
             self.step = step + 1
             callbacks.on_train_batch_end(within, self._step_logs())
             if self.step % self.knobs.log_every_steps == 0 or self.step == last:
-                self._log()
+                self._recorder.log_training(self._place(), self._active.step.names, self._active.learning_rate)
             if self.plan.epochs_over(self.step) > epoch:
                 self._end_epoch(callbacks, validate)
             self.stopped = self.model.stop_training
@@ -185,26 +178,23 @@ class Trainer:
         """Make the phase's optimizer and its compiled step, unless they are there already."""
         if phase is self._phase:
             return
-        part = trained_part(self.model, phase.name)
-        self._rate = build_schedule(self.knobs, self.plan, phase)
-        with scope_of(self.strategy):
-            half = self.knobs.precision == "mixed_float16"
-            self._optimizer = build_optimizer(self.knobs, self._rate, part, scale_loss=half)
-        self._train_step = TrainStep(self.model, self._optimizer, phase.name, self.knobs, self.strategy)
+        self._active = ActivePhase(self.model, self.plan, phase, self.knobs, self.strategy)
         self._phase = phase
-        self.model.optimizer = self._optimizer
+        self.model.optimizer = self._active.optimizer
         self._recorder.restart_clock()
 
     def _end_epoch(self, callbacks: keras.callbacks.CallbackList, validate: Validate | None) -> None:
         epoch = self.plan.epochs_over(self.step)
         self._recorder.meter.read(self.step)
-        logs = dict(zip(self._train_step.names, self._recorder.meter.take_epoch(), strict=False))
+        logs = dict(zip(self._active.step.names, self._recorder.meter.take_epoch(), strict=False))
         line = f"epoch {epoch} of {self.plan.epochs}: loss {logs['loss']:.4f}, top-1 {logs['top1']:.2%}"
-        logs["learning_rate"] = self._learning_rate()
+        logs["learning_rate"] = self._active.learning_rate
         improved = False
         if validate:
             with self._recorder.paused():
                 figures = validate()
+            if not math.isfinite(figures["loss"]):
+                raise diverged(f"The validation loss became {figures['loss']}", self.step - 1)
             self._recorder.log_validation(self._place(), figures)
             improved = self._consider(epoch, figures)
             line += f"; validation loss {figures['loss']:.4f}, top-1 {figures['top1']:.2%}{', best' * improved}"
@@ -217,68 +207,31 @@ class Trainer:
 
     def _consider(self, epoch: int, figures: dict[str, float]) -> bool:
         """Whether these validation figures are the best so far; remembers them if so."""
-        metric = self.knobs.select_by
-        value = figures[metric]
-        sign = -1 if metric == "loss" else 1
-        if self.best and not sign * value > sign * self.best.value:
+        value = figures[self.knobs.select_by]
+        if self.best and not self.best.is_beaten_by(value):
             return False
-        self.best = Best(self.step, epoch, f"validation/{metric}", value)
+        self.best = Best(self.step, epoch, f"validation/{self.knobs.select_by}", value)
         return True
 
-    def _log(self) -> None:
-        self._recorder.log_training(self._place(), self._train_step.names, self._learning_rate())
-
     def _place(self) -> dict[str, Any]:
-        epoch = round(self.plan.epoch_at(self.step), 6)
-        return {"step": self.step, "epoch": epoch, "phase": self._phase.name if self._phase else ""}
-
-    def _learning_rate(self) -> float:
-        """The rate of the step that was last done."""
-        if isinstance(self._rate, float):
-            return float(self._optimizer.learning_rate.value.numpy())
-        return float(self._rate(max(int(self._optimizer.iterations.value.numpy()) - 1, 0)))
+        return {"step": self.step, "epoch": round(self.plan.epoch_at(self.step), 6), "phase": self._active.phase.name}
 
     def _step_logs(self) -> dict[str, float]:
         if not self._reads_every_step:
             return {}
         self._recorder.meter.read(self.step)
-        return dict(zip(self._train_step.names, self._recorder.meter.last, strict=False))
+        return dict(zip(self._active.step.names, self._recorder.meter.last, strict=False))
 
     def _groups(self) -> Groups:
         # `variables`, not `weights`: the random seeds of dropout are part of the state.
-        return {"model": self.model.variables, "optimizer": self._optimizer.variables}
-
-    def _checkpoint_is_due(self) -> bool:
-        every_steps, every_seconds = self.knobs.checkpoint_every_steps, self.knobs.checkpoint_every_seconds
-        if every_steps and self.step % every_steps == 0:
-            return True
-        return bool(every_seconds) and time.monotonic() - self._saved[1] >= every_seconds
+        return {"model": self.model.variables, "optimizer": self._active.optimizer.variables}
 
     def _save(self) -> None:
-        """Write a checkpoint of this step; where there is one, only what happened since without a step."""
         # Raises when the loss is not a number: such weights are never saved.
         self._recorder.meter.read(self.step)
-        state = {
-            "phase": self._phase.name if self._phase else "",
-            "best": asdict(self.best) if self.best else None,
-            "stopped": self.stopped,
-            "meter": self._recorder.meter.state(),
-        }
+        state = {"phase": self._active.phase.name, "stopped": self.stopped, "meter": self._recorder.meter.state()}
         with self._recorder.paused():
-            if self._saved[0] == self.step:
-                self._checkpoints.amend(self.step, state)
-            else:
-                self._recorder.journal.sync()
-                self._checkpoints.save(self.step, self._groups(), state, self.best.step if self.best else None)
-        self._saved = (self.step, time.monotonic())
-        self._publish_best()
-
-    def _publish_best(self) -> None:
-        """best.json names a checkpoint that is there: written after it, removed when the run fell back before it."""
-        if self.best:
-            write_json(self.stage.best, asdict(self.best))
-        else:
-            self.stage.best.unlink(missing_ok=True)
+            self._saver.save(self.step, self._groups(), state, self.best)
 
 
 def _next(data: Iterator[Any], step: int) -> Any:

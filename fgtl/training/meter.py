@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fgtl.errors import FgtlError
+from fgtl.training.divergence import diverged
 
 
 class Meter:
@@ -36,12 +36,7 @@ class Meter:
         bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
         if len(bad):
             failed = step - len(rows) + int(bad[0])
-            raise FgtlError(
-                f"The loss became {rows[bad[0], 0]} at step {failed:,}.",
-                expected="a finite number.",
-                fix="Lower --learning_rate, add --warmup_epochs, or use --precision=float32. "
-                "Checkpoints from before that step are kept; a changed setting needs a new --run_dir.",
-            )
+            raise diverged(f"The loss became {rows[bad[0], 0]}", failed)
         self._rows += rows.tolist()
         self._epoch = rows.sum(axis=0) + (self._epoch if self._epoch_steps else 0.0)
         self._epoch_steps += len(rows)

@@ -34,6 +34,7 @@ class Plan:
 
     @property
     def epochs(self) -> int:
+        """Epochs of all phases together."""
         return self.phases[-1].epochs.stop
 
     def steps_in(self, epochs: int) -> int:

@@ -75,13 +75,13 @@ class Recorder:
     def log_validation(self, place: dict[str, Any], figures: Mapping[str, float]) -> None:
         """A line with an epoch's validation figures."""
         self._write(place, {f"validation/{name}": value for name, value in figures.items()})
-        if self._scalars:
-            self._scalars.flush()
 
     def _write(self, place: dict[str, Any], values: dict[str, float]) -> None:
         self.journal.append(place | values)
         if self._scalars:
             self._scalars.scalars(place["step"], values)
+            # Every line: an epoch may take hours, and a refit has no validation.
+            self._scalars.flush()
 
     def _images_per_second(self, step: int) -> float | None:
         if self._timed_from is None or step <= self._timed_from[1]:

@@ -10,48 +10,19 @@ eval/           report.html
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-import fgtl
 from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import DataError, UsageError
 from fgtl.files import PARTIAL, atomic_path, read_json, sha256_of, write_json
+from fgtl.training.run_facts import SCHEMA, DatasetFacts, check_agrees, run_facts
 
-SCHEMA = 1
 LOCK = ".lock"
-# Knobs that may differ when a run goes on: they change neither what is computed nor what is reported.
-FREE = frozenset(
-    {
-        "run_dir",
-        "records",
-        "data_dir",
-        "log_every_steps",
-        "checkpoint_every_seconds",
-        "checkpoint_every_steps",
-        "keep",
-        "eval_batch_size",
-        "threads",
-        "prefetch",
-        "cache",
-    }
-)
-
-
-@dataclass(frozen=True)
-class DatasetFacts:
-    """What a run remembers of its record set. counts: split -> images."""
-
-    name: str
-    classes: int
-    class_names: tuple[str, ...]
-    manifest_sha256: str
-    counts: dict[str, int]
+MODEL_CARD = "model.json"
 
 
 @dataclass(frozen=True)
@@ -64,18 +35,22 @@ class Stage:
 
     @property
     def checkpoints(self) -> Path:
+        """Folder of the step-N folders."""
         return self.folder / "checkpoints"
 
     @property
     def metrics(self) -> Path:
+        """The log lines, metrics.jsonl."""
         return self.folder / "metrics.jsonl"
 
     @property
     def best(self) -> Path:
+        """The best epoch so far, best.json."""
         return self.folder / "best.json"
 
     @property
     def events(self) -> Path:
+        """Folder of TensorBoard's event files."""
         return self.folder / "events"
 
 
@@ -112,12 +87,11 @@ class Run:
             raise UsageError(
                 f"Another process is training in {folder}.", fix="Wait for it, or choose another --run_dir."
             ) from None
-        wanted = _facts(config, dataset)
-        # A start that was refused before its first checkpoint (a wrong flag, say) leaves nothing to go on with.
-        resumed = (folder / "run.json").exists() and any((folder / "checkpoints").glob("step-*"))
+        wanted = run_facts(config, dataset)
+        resumed = _holds_work(folder)
         if resumed:
             facts = read_json(folder / "run.json")
-            _check_agrees(folder, facts, wanted)
+            check_agrees(folder, facts, wanted)
         else:
             facts = wanted
             write_json(folder / "run.json", facts)
@@ -155,22 +129,27 @@ class Run:
 
     @property
     def model(self) -> Path:
+        """The trained model, model.keras."""
         return self.folder / "model.keras"
 
     @property
     def model_card(self) -> Path:
-        return self.folder / "model.json"
+        """What has to be known to use it, model.json."""
+        return self.folder / MODEL_CARD
 
     @property
     def evaluations(self) -> Path:
+        """Folder of the evaluations, two files for each split."""
         return self.folder / "eval"
 
     @property
     def report(self) -> Path:
+        """The page that `fgtl report` writes."""
         return self.folder / "report.html"
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """Class names by label, as the run learned them."""
         return tuple(self.facts["dataset"]["class_names"])
 
     @property
@@ -211,17 +190,14 @@ class Run:
         write_json(self.model_card, own | dict(card))
 
 
-def _facts(config: Mapping[str, Any], dataset: DatasetFacts) -> dict[str, Any]:
-    facts = {
-        "schema": SCHEMA,
-        "versions": {"fgtl": fgtl.__version__, "tensorflow": version("tensorflow"), "keras": version("keras")},
-        "config": dict(config),
-        "dataset": asdict(dataset),
-        "seed": config.get("seed", 0),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    # Through JSON, so that it compares equal to what is read back.
-    return json.loads(json.dumps(facts))
+def _holds_work(folder: Path) -> bool:
+    """Whether there is something to go on with: a model or a checkpoint that run.json describes.
+
+    A start that was refused before its first checkpoint (a wrong flag, say) leaves nothing.
+    """
+    checkpoints = [*folder.glob("checkpoints/step-*"), *folder.glob("*/checkpoints/step-*")]
+    whole = any(not path.name.endswith(PARTIAL) for path in checkpoints)
+    return (folder / "run.json").exists() and (whole or (folder / MODEL_CARD).exists())
 
 
 def _check_is_ours(folder: Path) -> None:
@@ -235,19 +211,4 @@ def _check_is_ours(folder: Path) -> None:
         raise UsageError(
             f"--run_dir={folder} holds something else ({', '.join(strange[:3])}{', ...' * (len(strange) > 3)}).",
             expected="a run, an empty folder, or a name that is free.",
-        )
-
-
-def _check_agrees(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    if old.get("schema") != SCHEMA:
-        raise UsageError(f"{folder} holds a run of another version of fgtl.", fix="Choose another --run_dir.")
-    pairs = {f"--{name}": (old["config"].get(name), new["config"].get(name)) for name in old["config"] | new["config"]}
-    pairs = {name: pair for name, pair in pairs.items() if name.removeprefix("--") not in FREE}
-    pairs |= {name: (old["dataset"][name], new["dataset"][name]) for name in ("manifest_sha256", "counts")}
-    differing = [f"{name}: there {was!r}, now {now!r}" for name, (was, now) in sorted(pairs.items()) if was != now]
-    if differing:
-        raise UsageError(
-            f"{folder} holds a run with other settings:\n    " + "\n    ".join(differing),
-            expected="the settings it was started with, to go on with it.",
-            fix="Use those, or choose another --run_dir.",
         )

@@ -60,13 +60,13 @@ class PhaseKnobs(Knobs):
     head_learning_rate: float = flag(0.01, "highest rate of the first phase of head_then_all", low=0)
     frozen_bn: str = flag(
         "inference",
-        "a frozen backbone's batch statistics: inference uses the pre-trained ones, train those of the batch (and moves them)",
+        "of a frozen backbone: inference keeps its own statistics; train the batch's, with dropout, stochastic depth on",
         choices=("inference", "train"),
     )
     # A few hundred steps are too few for moving averages to follow: validation then sees statistics of no network.
     tuned_bn: str = flag(
         "inference",
-        "the same while the backbone is trained; train for large data or no weights",
+        "the same while the backbone is trained, dropout and stochastic depth too; train for large data or no weights",
         choices=("inference", "train"),
     )
     select_by: str = flag("top1", "validation figure that picks the best epoch", choices=("top1", "mean_class", "loss"))

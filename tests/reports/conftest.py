@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from fgtl.data.tfrecord import RecordWriter
 from fgtl.files import sha256_of, write_json
 from fgtl.reports.metrics import evaluate_predictions
 from fgtl.reports.predictions import Predictions, write_evaluation
+from fgtl.training.best import Best
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def write_history(run_dir: Path, epochs: int, steps_per_epoch: int = 20) -> None
     (run_dir / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     tops = [(line["validation/top1"], line["step"], line["epoch"]) for line in lines if "validation/top1" in line]
     value, step, epoch = max(tops)
-    write_json(run_dir / "best.json", {"step": step, "epoch": epoch, "metric": "top1", "value": value})
+    write_json(run_dir / "best.json", asdict(Best(step, int(epoch), "validation/top1", value)))
 
 
 def write_card(run_dir: Path, records: RecordSet, config: dict) -> None:

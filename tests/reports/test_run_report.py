@@ -3,6 +3,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,9 +13,11 @@ from PIL import Image
 from fgtl.commands.app import main
 from fgtl.errors import DataError
 from fgtl.files import read_json, write_json
+from fgtl.reports.headline import duration, percent
 from fgtl.reports.metrics import evaluate_predictions
 from fgtl.reports.predictions import Predictions, write_evaluation
-from fgtl.reports.run_report import duration, percent, write_report
+from fgtl.reports.run_report import write_report
+from fgtl.training.best import Best
 
 VOID = {"meta", "img", "input", "br", "link"}
 
@@ -71,6 +74,36 @@ def test_a_run_that_only_trained_says_which_command_adds_the_rest(trained):
     assert found.sections == ["training", "data", "config"]
     assert f"fgtl evaluate --run_dir={trained.run_dir}" in found.text
     assert "Best validation top-1 accuracy" in found.text
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "shown"),
+    [
+        ("validation/loss", 1.387, "Best validation loss1.3870"),
+        ("validation/mean_class", 0.8125, "Best validation mean class accuracy81.2\u00a0%"),
+    ],
+)
+def test_the_best_figure_is_shown_as_what_it_is(trained, metric, value, shown):
+    write_json(trained.run_dir / "best.json", asdict(Best(20, 1, metric, value)))
+    assert shown in "".join(page(trained).text.split("\n"))
+
+
+def test_reproduction_names_the_split_that_was_evaluated(evaluated):
+    at = f"fgtl evaluate --run_dir={evaluated.run_dir} --split="
+    assert at + "test\n" in page(evaluated).text
+    path = evaluated.run_dir / "eval" / "test.json"
+    write_json(path.with_name("train.json"), read_json(path) | {"split": "train[:10%]"})
+    path.unlink()
+    found = page(evaluated).text
+    assert f"fgtl evaluate --run_dir={evaluated.run_dir} '--split=train[:10%]'\n" in found
+    assert at + "test" not in found
+
+
+def test_a_run_without_test_images_is_told_a_split_that_it_has(trained):
+    card = read_json(trained.run_dir / "run.json")
+    card["dataset"]["counts"] = {"train": 30, "validation": 20, "test": 0}
+    write_json(trained.run_dir / "run.json", card)
+    assert "--split=validation" in page(trained).text
 
 
 def test_the_time_of_a_refit_counts(trained):
@@ -221,6 +254,29 @@ def test_the_verb_says_when_the_record_set_has_moved_and_takes_another(evaluated
     assert "--records" in capsys.readouterr().err
     assert main(["report", f"--run_dir={evaluated.run_dir}", f"--records={moved}"]) == 0
     assert Page((evaluated.run_dir / "report.html").read_text(encoding="utf-8")).all("img")
+
+
+@pytest.mark.parametrize("harm", ["relative", "no records any more"])
+def test_a_record_set_that_is_not_where_it_was_costs_the_pictures_and_not_the_report(
+    evaluated, capsys, harm, tmp_path, monkeypatch
+):
+    card = read_json(evaluated.run_dir / "run.json")
+    if harm == "relative":
+        card["config"]["records"] = "records/tiny"
+        write_json(evaluated.run_dir / "run.json", card)
+        monkeypatch.chdir(tmp_path)
+    else:
+        (evaluated.records.folder / "manifest.json").unlink()
+    assert main(["report", f"--run_dir={evaluated.run_dir}"]) == 0
+    told = capsys.readouterr().err
+    assert card["config"]["records"] in told and "--records" in told
+    assert (evaluated.run_dir / "report.html").is_file()
+
+
+def test_a_record_set_that_was_named_and_is_none_is_an_error_that_names_the_flag(evaluated, tmp_path, capsys):
+    assert main(["report", f"--run_dir={evaluated.run_dir}", f"--records={tmp_path / 'nowhere'}"]) == 3
+    told = capsys.readouterr().err
+    assert "nowhere" in told and "--records" in told
 
 
 @pytest.mark.parametrize(

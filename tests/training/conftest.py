@@ -86,6 +86,11 @@ def images() -> Images:
 
 
 @pytest.fixture
+def tiny_images() -> type[Images]:
+    return Images
+
+
+@pytest.fixture
 def fresh_model() -> Callable[..., TinyClassifier]:
     """Builds the same model again at each call, as a new process would."""
 

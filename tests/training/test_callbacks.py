@@ -48,7 +48,7 @@ def test_reduce_on_plateau_lowers_a_fixed_rate(train_with, stage):
     plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1)
     trainer, _ = train_with([note, plateau], losses=(1.0, 1.0, 1.0, 1.0))
     assert rates == pytest.approx([0.1, 0.1, 0.05, 0.025])
-    assert float(trainer._optimizer.learning_rate.value) == pytest.approx(0.0125)
+    assert float(trainer._active.optimizer.learning_rate.value) == pytest.approx(0.0125)
 
 
 def test_model_checkpoint_writes_a_model_that_loads(train_with, tmp_path, images):

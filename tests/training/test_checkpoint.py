@@ -59,7 +59,7 @@ def test_an_edited_state_is_damage_even_when_it_is_json(checkpoints):
 def test_when_all_are_damaged_it_does_not_start_over_silently(checkpoints):
     for step in checkpoints.steps():
         flip_a_bit(checkpoints.folder / f"step-{step}" / "arrays.npz")
-    with pytest.raises(DataError, match=r"(?s)No checkpoint .* is whole.*Remove"):
+    with pytest.raises(DataError, match=r"(?s)No checkpoint .* is a whole one.*arrays\.npz was changed.*Remove"):
         checkpoints.newest()
 
 
@@ -86,9 +86,34 @@ def test_a_failure_while_writing_leaves_nothing(checkpoints, monkeypatch):
     assert sorted(path.name for path in checkpoints.folder.iterdir()) == ["step-1", "step-3", "step-4"]
 
 
-def test_one_of_another_run_is_refused(checkpoints):
-    with pytest.raises(DataError, match="No checkpoint"):
+def test_one_of_another_run_is_refused_and_not_called_damaged(checkpoints, capsys):
+    with pytest.raises(DataError, match=r"(?s)No checkpoint.*other settings or data.*Remove"):
         Checkpoints(checkpoints.folder, identity="yours").newest()
+    told = capsys.readouterr().err
+    assert "step-4 was written by a run with other settings or data" in told
+    assert "damaged" not in told
+
+
+def test_one_of_another_version_is_refused_and_says_so(checkpoints, monkeypatch, capsys):
+    monkeypatch.setattr("fgtl.training.checkpoint.SCHEMA", 2)
+    with pytest.raises(DataError, match="No checkpoint"):
+        checkpoints.newest()
+    assert "another version of fgtl" in capsys.readouterr().err
+
+
+def test_what_a_kept_checkpoint_pins_is_kept_too(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=2)
+    for step, best in ((1, 1), (2, 1), (3, 1), (4, 4)):
+        checkpoints.save(step, variables(step), {}, pinned=best)
+    assert checkpoints.steps() == [4, 3, 1]  # step 3 is one to fall back to, and its best is step 1
+    checkpoints.save(5, variables(5), {}, pinned=4)
+    assert checkpoints.steps() == [5, 4]
+
+
+def test_a_damaged_neighbour_does_not_prevent_saving(checkpoints):
+    (checkpoints.folder / "step-4" / "state.json").write_text("{")
+    checkpoints.save(5, variables(5), {}, pinned=1)
+    assert checkpoints.steps() == [5, 4, 1]
 
 
 def test_other_shapes_are_listed_and_nothing_is_assigned(checkpoints):

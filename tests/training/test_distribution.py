@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import pytest
+import tensorflow as tf
 
 from fgtl.errors import UsageError
 from fgtl.training.distribution import check_batch_size, pick_strategy
@@ -23,19 +24,20 @@ def found():
     return replicas()
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
-def test_two_replicas_reach_the_weights_of_one(found, optimizer):
+def test_two_replicas_reach_the_weights_of_one(found):
     assert found["replicas"] == 2
-    assert found[optimizer] < 1e-5
-
-
-@pytest.mark.slow
-def test_two_replicas_of_a_real_network_reach_the_weights_of_one():
-    assert replicas("real")["mobilenet_v2"] < 1e-5
+    assert found["weights"] < 2e-6
 
 
 def test_without_synchronised_statistics_they_do_not(found):
-    assert found["without sync_bn"] > 1e-4
+    assert found["without sync_bn"] > 1e-2
+
+
+@pytest.mark.slow
+def test_two_replicas_of_a_real_network_reach_the_weights_of_one_only_with_synchronised_statistics():
+    found = replicas("real")
+    assert found["weights"] < 1e-6
+    assert found["without sync_bn"] > 1e-2
 
 
 def test_two_replicas_log_the_figures_of_one(found):
@@ -46,12 +48,15 @@ def test_two_replicas_log_the_figures_of_one(found):
             assert a[name] == pytest.approx(b[name], rel=1e-5), name
 
 
-def test_xla_under_two_replicas_does_the_same(found):
-    assert found["with jit"] < 1e-5
+@pytest.mark.slow
+def test_xla_under_two_replicas_does_the_same():
+    found = replicas("compiled")
+    assert found["with jit"] < 2e-6
+    assert found["another rate"] > 1e-4
 
 
 def test_a_run_of_two_replicas_goes_on_with_one(found):
-    assert found["moved from two to one"] < 1e-5
+    assert found["moved from two to one"] < 5e-6
 
 
 def test_evaluation_under_two_replicas_is_exact_and_in_order(found):
@@ -83,5 +88,49 @@ def test_devices_that_cannot_be_meant_are_refused(devices):
 
 def test_a_device_that_is_not_there_is_named():
     keras.ops.zeros(1)  # TensorFlow has started: no logical device can be added
-    with pytest.raises(UsageError, match="no cpu:7"):
+    with pytest.raises(UsageError, match="--devices=cpu:0,cpu:7"):
         pick_strategy(("cpu:0", "cpu:7"))
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """A TensorFlow that has started with the given GPUs visible, out of two."""
+
+    def start(visible):
+        def refuse(*_):
+            raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+        config = tf.config
+        monkeypatch.setattr(config, "list_physical_devices", lambda kind: [f"physical {kind}:{n}" for n in range(2)])
+        monkeypatch.setattr(config, "get_visible_devices", lambda kind: [f"physical {kind}:{n}" for n in visible])
+        monkeypatch.setattr(config, "set_visible_devices", refuse)
+        monkeypatch.setattr(config, "set_logical_device_configuration", refuse)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("visible", "asked"), [((0, 1), "gpu:1"), ((1,), "gpu:0"), ((), "gpu:0"), ((0, 1), "cpu"), ((1,), "cpu:0")]
+)
+def test_a_device_that_tensorflow_would_not_use_is_refused(started, visible, asked):
+    started(visible)
+    with pytest.raises(UsageError, match=rf"(?s)--devices={asked}.*TensorFlow has started.*new process"):
+        pick_strategy((asked,))
+
+
+@pytest.mark.parametrize(("visible", "asked"), [((0, 1), "gpu:0"), ((0,), "gpu:0"), ((1,), "gpu:1"), ((), "cpu")])
+def test_a_device_that_tensorflow_uses_already_is_no_error(started, visible, asked):
+    started(visible)
+    assert pick_strategy((asked,)) is None
+
+
+def test_several_gpus_of_which_one_is_hidden_are_refused(started):
+    started((1,))
+    with pytest.raises(UsageError, match="--devices=gpu:0,gpu:1"):
+        pick_strategy(("gpu:0", "gpu:1"))
+
+
+def test_a_gpu_that_is_not_there_is_named(started):
+    started((0, 1))
+    with pytest.raises(UsageError, match=r"(?s)no gpu:2.*2 GPUs"):
+        pick_strategy(("gpu:2",))

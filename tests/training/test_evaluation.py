@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,28 +20,43 @@ def test_every_image_counts_once_whatever_the_batch(fresh_model, images):
         np.testing.assert_array_equal(together.argmax(1), alone.argmax(1))
 
 
+class SaysTheLast:
+    """Says the last of its classes for each image; counts what it is given."""
+
+    def __init__(self, classes):
+        self.head, self.classes, self.batches = self, classes, tf.Variable(0)
+
+    def __call__(self, images, training):
+        assert training is False
+        self.batches.assign_add(1)
+        return {"scores": tf.one_hot(tf.fill([tf.shape(images)[0]], self.classes - 1), self.classes)}
+
+    def predict(self, outputs):
+        return outputs["scores"]
+
+
+def blank(count, padding=0):
+    weights = np.repeat(np.float32([1, 0]), [count, padding])
+    rows = count + padding
+    return tf.data.Dataset.from_tensor_slices((np.zeros((rows, 1, 1, 3), "float32"), np.zeros(rows, "int32"), weights))
+
+
 def test_5794_images_in_batches_of_100_are_58_batches_and_5794_rows():
-    class Counting:
-        """Says class 1 for each image; counts what it is given."""
-
-        def __init__(self):
-            self.head, self.batches = self, tf.Variable(0)
-
-        def __call__(self, images, training):
-            assert training is False
-            self.batches.assign_add(1)
-            return {"scores": tf.tile([[0.0, 1.0]], [tf.shape(images)[0], 1])}
-
-        def predict(self, outputs):
-            return outputs["scores"]
-
-    weights = np.repeat(np.float32([1, 0]), [5794, 6])
-    batches = tf.data.Dataset.from_tensor_slices(
-        (np.zeros((5800, 1, 1, 3), "float32"), np.zeros(5800, "int32"), weights)
-    )
-    model = Counting()
-    probabilities, labels = predict_probabilities(model, batches.batch(100), 5794)
+    model = SaysTheLast(2)
+    probabilities, labels = predict_probabilities(model, blank(5794, padding=6).batch(100), 5794)
     assert (len(probabilities), len(labels), int(model.batches)) == (5794, 5794, 58)
+    assert (probabilities == [0, 1]).all()
+
+
+def test_memory_is_that_of_the_result_and_a_batch():
+    predictor, batches = Predictor(SaysTheLast(1000)), blank(4000).batch(50)
+    predictor(batches.take(1), 50)
+    tracemalloc.start()
+    probabilities, _ = predictor(batches, 4000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert probabilities.nbytes == 16_000_000
+    assert peak < 1.2 * probabilities.nbytes
 
 
 def test_batch_statistics_and_dropout_stay_out(fresh_model, images, values):
@@ -62,8 +79,11 @@ def test_sees_weights_that_changed_since_it_was_compiled(fresh_model, images):
 
 
 def test_a_wrong_count_is_an_error(fresh_model, images):
-    with pytest.raises(InputError, match=r"(?s)has 40 images.*41"):
-        predict_probabilities(fresh_model(), images.evaluation(8), 41)
+    for count in (41, 39, 33):
+        with pytest.raises(InputError, match=rf"(?s)has 40 images.*{count}"):
+            predict_probabilities(fresh_model(), images.evaluation(8), count)
+    with pytest.raises(InputError, match=r"(?s)has 0 images.*at least one"):
+        predict_probabilities(fresh_model(), images.evaluation(8).take(0), 0)
 
 
 def test_validation_figures_of_three_images():
@@ -72,3 +92,10 @@ def test_validation_figures_of_three_images():
     assert figures["top1"] == pytest.approx(2 / 3) and figures["top5"] == 1.0
     assert figures["mean_class"] == pytest.approx(2 / 3)
     assert figures["loss"] == pytest.approx(-np.mean(np.log([0.7, 0.3, 0.5])))
+
+
+def test_probabilities_that_are_no_numbers_have_no_figures():
+    probabilities = np.float32([[0.7, 0.2, 0.1], [np.nan, np.nan, np.nan]])
+    figures = validation_figures(probabilities, np.int32([0, 1]), ["a", "b", "c"])
+    assert figures.keys() == {"loss", "top1", "top5", "mean_class"}
+    assert all(np.isnan(value) for value in figures.values())

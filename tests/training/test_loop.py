@@ -1,6 +1,8 @@
 import json
 import os
+import shutil
 import signal
+import zipfile
 
 import keras
 import numpy as np
@@ -85,11 +87,20 @@ def test_learns_validates_and_remembers_the_best_epoch(config, train, stage):
     assert outcome.best.value == best["value"]
 
 
-def test_load_best_brings_back_the_weights_that_were_validated(config, train, images):
+def test_load_best_brings_back_the_weights_that_were_validated(config, train, images, stage, values):
     knobs = config(epochs=6, learning_rate=0.5, schedule="fixed", checkpoint_every_steps=1, keep=1)
     trainer, outcome = train(knobs)
     assert outcome.best.epoch < 6, "the test needs a best epoch that is not the last"
+    last = values(trainer.model)
     assert trainer.load_best() == outcome.best
+    with np.load(stage.checkpoints / f"step-{outcome.best.step}" / "arrays.npz") as saved:
+        best = [saved[f"model/{i:05d}"] for i in range(len(last))]
+    for one, other in zip(best, values(trainer.model), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Each weight has moved since, so that weights which were not loaded would show.
+    names = [variable.path for variable in trainer.model.trainable_variables]
+    assert len(names) == 5
+    assert all(not np.array_equal(a, b) for a, b in zip(best, last, strict=True) if a.dtype == np.float32)
     probabilities, labels = Predictor(trainer.model)(images.evaluation(8), images.count)
     assert np.mean(probabilities.argmax(1) == labels) == outcome.best.value
 
@@ -124,7 +135,7 @@ def test_phases_have_their_own_rate_and_optimizer(config, train, stage, images):
     assert [(line["phase"], round(line["learning_rate"], 6)) for line in lines_of(stage)] == [("head", 0.03)] * 5 + [
         ("all", 0.1)
     ] * 10
-    assert int(trainer._optimizer.iterations) == 10
+    assert int(trainer._active.optimizer.iterations) == 10
     assert images.asked == [range(15)]
 
 
@@ -141,25 +152,65 @@ def test_a_killed_run_ends_bit_equal_and_logs_each_step_once(
     assert outcome.step == whole.step
     for one, other in zip(values(whole.model), values(resumed.model), strict=True):
         np.testing.assert_array_equal(one, other)
-    for one, other in zip(whole._optimizer.variables, resumed._optimizer.variables, strict=True):
+    for one, other in zip(whole._active.optimizer.variables, resumed._active.optimizer.variables, strict=True):
         np.testing.assert_array_equal(one, other)
     assert without_rates(lines_of(stage)) == without_rates(lines_of(other_stage))
     assert stage.best.read_text() == other_stage.best.read_text()
 
 
-def test_a_run_that_falls_back_takes_back_a_newer_best(config, train, stage, capsys):
-    knobs = config(epochs=3, keep=3)
-    train(knobs)
-    newest = max(stage.checkpoints.iterdir(), key=lambda path: int(path.name[5:]))
-    (newest / "arrays.npz").write_bytes(b"")
-    first = min(stage.checkpoints.iterdir(), key=lambda path: int(path.name[5:]))
-    trainer, outcome = train(knobs)
-    assert f"{newest.name} is damaged" in capsys.readouterr().err
-    assert outcome.step == 15
-    assert outcome.best.step <= 15 and first.exists()
-    steps = [line["step"] for line in lines_of(stage) if "validation/loss" in line]
-    assert steps == [5, 10, 15]
+@pytest.fixture
+def train_with_losses(fresh_model, images, stage):
+    """Trains a fresh model in the stage; the epochs' validation losses are given."""
+
+    def run(knobs, losses):
+        plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+        trainer, left = Trainer(fresh_model(), plan, knobs, stage), iter(losses)
+        return trainer, trainer.run(images.batches, lambda: {"loss": next(left), "top1": 0.5})
+
+    return run
+
+
+def test_a_run_that_falls_back_takes_back_a_newer_best(config, train_with_losses, stage, capsys):
+    # Two checkpoints are kept, so without care the best one of the older would be gone.
+    knobs = config(epochs=4, select_by="loss", checkpoint_every_steps=5, keep=2)
+    _, outcome = train_with_losses(knobs, [3.0, 4.0, 5.0, 1.0])
+    assert outcome.best.step == json.loads(stage.best.read_text())["step"] == 20
+    (stage.checkpoints / "step-20" / "arrays.npz").write_bytes(b"")
+    trainer, outcome = train_with_losses(knobs, [6.0])
+    assert "step-20 is damaged" in capsys.readouterr().err
+    assert (outcome.best.step, outcome.best.value) == (5, 3.0)
+    assert json.loads(stage.best.read_text())["step"] == 5
+    assert [line["validation/loss"] for line in lines_of(stage) if "validation/loss" in line] == [3.0, 4.0, 5.0, 6.0]
     assert trainer.load_best() == outcome.best
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_best_checkpoint_that_cannot_be_read_is_an_error_with_a_way_out(config, train_with_losses, stage, harm):
+    trainer, outcome = train_with_losses(config(epochs=2, select_by="loss"), [1.0, 2.0])
+    best = stage.checkpoints / f"step-{outcome.best.step}"
+    if harm == "gone":
+        shutil.rmtree(best)
+    else:
+        (best / "arrays.npz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"(?s)best epoch.*step-5.*Put it back.*remove .*checkpoints"):
+        trainer.load_best()
+
+
+def test_a_run_killed_before_its_model_was_saved_saves_the_same_model(config, train, stage, tmp_path):
+    def content(path):
+        with zipfile.ZipFile(path) as archive:
+            dated = json.loads(archive.read("metadata.json")) | {"date_saved": ""}
+            return {name: archive.read(name) for name in archive.namelist() if name != "metadata.json"} | dated
+
+    def train_and_save(name):
+        keras.utils.clear_session()  # a new process counts names of layers from the beginning
+        train(config(optimizer="adam"))[0].model.save(tmp_path / name)
+        return content(tmp_path / name)
+
+    first = train_and_save("first.keras")
+    again = train_and_save("again.keras")  # nothing is left to train: only what the checkpoints hold
+    assert again.keys() == first.keys()
+    assert [name for name in first if first[name] != again[name]] == []
 
 
 def test_a_finished_run_returns_at_once(config, train, images):
@@ -183,6 +234,40 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(config, train
     with pytest.raises(FgtlError, match=r"(?s)became nan at step 6.*learning_rate"):
         train(config(checkpoint_every_steps=4), batches=with_nan_at(6, images.batches), validated=False)
     assert [path.name for path in stage.checkpoints.iterdir()] == ["step-4"]
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_weights_that_an_epoch_s_last_step_spoils_stop_the_run_and_name_the_step(
+    config, fresh_model, stage, tiny_images, validated
+):
+    # The loss of the only step is finite, its gradient times the rate is not.
+    images = tiny_images(count=8)
+    knobs = config(epochs=1, learning_rate=1e10, weight_decay=1e30, schedule="fixed")
+    model = fresh_model()
+    plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+    predictor = Predictor(model)
+
+    def validate():
+        return validation_figures(*predictor(images.evaluation(8), images.count), ["a", "b", "c"])
+
+    with pytest.raises(FgtlError, match=r"(?s)at step 0.*learning_rate") as caught:
+        Trainer(model, plan, knobs, stage).run(images.batches, validate if validated else None)
+    assert caught.value.exit_code == 1
+    assert not list(stage.checkpoints.glob("step-*"))
+
+
+def test_a_device_without_enough_memory_is_told_in_a_person_s_words(config, train, images):
+    class NeedsMore(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2:
+                # As the allocator says it, which would first try for ten seconds.
+                raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\n[[{{node add}}]]")
+
+    with pytest.raises(
+        FgtlError, match=r"(?s)memory.*step 2: OOM when allocating tensor\n.*--batch_size.*--image_size"
+    ) as caught:
+        train(config(), callbacks=[NeedsMore()])
+    assert caught.value.exit_code == 1
 
 
 def test_ctrl_c_ends_between_two_steps_with_a_checkpoint(config, train, images, stage):
@@ -218,18 +303,19 @@ def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(
         np.testing.assert_array_equal(one, other)
 
 
-def test_curves_get_what_the_lines_hold(config, train, stage):
+def test_curves_get_what_the_lines_hold_and_can_be_read_at_once(config, train, stage):
     class Curves:
         def __init__(self):
-            self.points = []
+            self.points, self.readable = [], 0
 
         def scalars(self, step, values):
+            assert self.readable == len(self.points), "a line before was left unreadable"
             self.points.append({"step": step, **values})
 
         def flush(self):
-            self.points.append("flushed")
+            self.readable = len(self.points)
 
     curves = Curves()
-    train(config(epochs=1), scalars=curves)
-    assert curves.points.pop() == "flushed"
+    train(config(epochs=2, log_every_steps=2), scalars=curves, validated=False)
+    assert len(curves.points) == curves.readable == 5
     assert curves.points == [{k: v for k, v in line.items() if k not in ("epoch", "phase")} for line in lines_of(stage)]

@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import shutil
 
 import keras
 import numpy as np
@@ -34,6 +35,30 @@ def begun(folder, dataset=None):
     run = Run.create_or_resume(folder, CONFIG, dataset or FACTS)
     (run.stage().checkpoints / "step-1").mkdir(parents=True)
     return run
+
+
+def test_a_finished_run_whose_checkpoints_were_deleted_keeps_its_settings(folder):
+    begun(folder).save_model(small_model(), {"metrics": {}})
+    shutil.rmtree(folder / "checkpoints")
+    with pytest.raises(UsageError, match="--learning_rate: there 0.1, now 0.2"):
+        Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2}, FACTS)
+    assert Run.create_or_resume(folder, CONFIG, FACTS).resumed
+    assert json.loads((folder / "run.json").read_text())["config"] == CONFIG
+
+
+def test_half_a_first_checkpoint_leaves_nothing_to_go_on_with(folder):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    (run.stage().checkpoints / "step-1.77.partial").mkdir(parents=True)
+    del run
+    assert not Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2}, FACTS).resumed
+
+
+def test_a_checkpoint_of_the_refit_alone_is_something_to_go_on_with(folder):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    (run.stage("refit").checkpoints / "step-1").mkdir(parents=True)
+    del run
+    with pytest.raises(UsageError, match="--learning_rate"):
+        Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2}, FACTS)
 
 
 def test_before_the_first_checkpoint_other_settings_start_afresh(folder):

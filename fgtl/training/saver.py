@@ -1,0 +1,83 @@
+"""When a checkpoint is due, and in which order what belongs to it is written: log lines before, best.json after."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from fgtl.errors import DataError
+from fgtl.training.best import Best, publish
+from fgtl.training.checkpoint import Checkpoints, Groups
+from fgtl.training.divergence import check_weights
+from fgtl.training.journal import Journal
+from fgtl.training.run import Stage
+from fgtl.training.settings import JournalKnobs
+
+
+class Saver:
+    """The checkpoints of one stage, with the files that must agree with them.
+
+    Args:
+        stage: where they are.
+        knobs: of them keep, checkpoint_every_steps and checkpoint_every_seconds are read.
+        journal: whose lines a checkpoint must not be newer than.
+    """
+
+    def __init__(self, stage: Stage, knobs: JournalKnobs, journal: Journal) -> None:
+        self._stage, self._knobs, self._journal = stage, knobs, journal
+        self._checkpoints = Checkpoints(stage.checkpoints, knobs.keep, stage.identity)
+        self._saved, self._since = -1, time.monotonic()
+
+    def newest(self) -> dict[str, Any] | None:
+        """State of the newest checkpoint that can be used, None when there is none at all."""
+        return self._checkpoints.newest()
+
+    def restore(self, step: int, groups: Groups, best: Best | None) -> None:
+        """Load the variables of step-N and take back what was written after it."""
+        self._checkpoints.load(step, groups)
+        self._saved, self._since = step, time.monotonic()
+        self.rewind(step, best)
+
+    def rewind(self, step: int, best: Best | None) -> None:
+        """Take back log lines after `step`, and a best epoch that was found after it."""
+        self._journal.rewind(step)
+        publish(self._stage.best, best)
+
+    def is_due(self, step: int) -> bool:
+        """Whether a checkpoint should follow `step`."""
+        every_steps, every_seconds = self._knobs.checkpoint_every_steps, self._knobs.checkpoint_every_seconds
+        if every_steps and step % every_steps == 0:
+            return True
+        return bool(every_seconds) and time.monotonic() - self._since >= every_seconds
+
+    def save(self, step: int, groups: Groups, state: dict[str, Any], best: Best | None) -> None:
+        """Write a checkpoint of `step`; where there is one, only its state, which may have changed without a step.
+
+        Args:
+            state: JSON-ready; the best epoch is added, and its checkpoint is kept for as long as this one.
+
+        Raises:
+            FgtlError: a weight is not finite.
+        """
+        check_weights(groups["model"], step - 1)
+        state = state | {"best": asdict(best) if best else None}
+        if self._saved == step:
+            self._checkpoints.amend(step, state)
+        else:
+            self._journal.sync()
+            self._checkpoints.save(step, groups, state, best.step if best else None)
+        self._saved, self._since = step, time.monotonic()
+        publish(self._stage.best, best)
+
+    def load_best(self, best: Best, groups: Groups) -> None:
+        """Load the variables of the best epoch.
+
+        Raises:
+            DataError: its checkpoint is gone, damaged, or does not fit the model.
+        """
+        try:
+            self._checkpoints.load(best.step, groups)
+        except DataError as error:
+            raise DataError(
+                f"The checkpoint of the best epoch, step-{best.step}, cannot be used: {error}",
+                fix=f"Put it back from a copy, or remove {self._stage.checkpoints} to train from the beginning.",
+            ) from None
