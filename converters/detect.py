@@ -1,5 +1,6 @@
 """From --dataset and --data_dir to a card and the folder to read."""
 
+import os
 import re
 from pathlib import Path
 
@@ -15,8 +16,8 @@ def card_for(dataset: str, data_dir: Path | None) -> tuple[Card, Path]:
         data_dir: the official download or a folder of images; by default data/<card name>.
 
     Returns:
-        The card and the folder that its reader starts from. Without a card one is made: the folder's name, and
-        the layout its files show.
+        The card and the absolute path of the folder that its reader starts from. Without a card one is made: the
+        folder's name, and the layout its files show.
 
     Raises:
         UsageError: neither is given, both name a folder, or there is no such data set.
@@ -34,7 +35,7 @@ def card_for(dataset: str, data_dir: Path | None) -> tuple[Card, Path]:
     if data_dir is not None and not dataset:
         return _card_of_folder(_existing(data_dir, None))
     card = load_card(dataset)
-    return card, _existing(data_dir or Path("data") / card.name, card)
+    return card, _absolute(_existing(data_dir or Path("data") / card.name, card))
 
 
 def detect_layout(folder: Path) -> str:
@@ -48,7 +49,11 @@ def detect_layout(folder: Path) -> str:
 
 def _card_of_folder(folder: Path) -> tuple[Card, Path]:
     name = re.sub(r"[^\w.-]", "_", folder.resolve().name, flags=re.ASCII).lstrip("._-") or "images"
-    return Card(name=name, layout=detect_layout(folder), title=folder.resolve().name), folder
+    return Card(name=name, layout=detect_layout(folder), title=folder.resolve().name), _absolute(folder)
+
+
+def _absolute(folder: Path) -> Path:
+    return Path(os.path.abspath(folder))  # noqa: PTH100 (Path.resolve would follow links, Path.absolute keep "..")
 
 
 def _existing(folder: Path, card: Card | None) -> Path:

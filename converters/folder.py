@@ -14,6 +14,7 @@ from fgtl.converters import READERS
 from fgtl.converters.checks import check_counts, check_options
 from fgtl.datasets import SPLITS, Card, Sample
 from fgtl.errors import DataError
+from fgtl.files import place_below
 
 _SPLIT_OF = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 # Endings decide only what is looked at; what an image is, its content says. HEIC is here so that it is reported.
@@ -197,8 +198,8 @@ def _images_below(folder: Path, ignored: list[Path]) -> list[Path]:
 
 
 def _id_of(path: Path, root: Path) -> str:
-    # Every path was found by scanning `root`, so it starts with it.
-    name = str(path)[len(str(root)) + 1 :].replace(os.sep, "/")
+    # Every path was found by scanning `root`, so it lies below it.
+    name = place_below(path, root) or str(path)
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

@@ -2,6 +2,9 @@
 
 train.txt    <path below the root>: <label>          the path may hold blanks, and ": " too: the last one counts
 labels.txt   <label>:<class name>                    optional
+
+That code calls the official test split "val". So val.txt gives the test split when there is no test.txt (written
+with --shard_names slim, its shards are called validation_*, as there); beside a test.txt it gives the validation split.
 """
 
 from collections.abc import Iterator
@@ -14,12 +17,12 @@ from fgtl.converters.tables import Line, below_root, enter, integer, read_lines,
 from fgtl.datasets import Card, Sample
 from fgtl.errors import DataError
 
-_SPLIT_OF = {"train.txt": "train", "val.txt": "validation", "test.txt": "test"}
+_LISTS = ("train.txt", "val.txt", "test.txt")
 
 
 @READERS.register("lists")
 def read_lists(card: Card, root: Path) -> Iterator[Sample]:
-    """Samples in list order, train before validation before test; the id is the path as listed.
+    """Samples in list order, train.txt before val.txt before test.txt; the id is the path as listed.
 
     A class is called what labels.txt says; without it what the images' parent folder is called, when each class
     has a folder to itself; otherwise it is its number.
@@ -29,7 +32,8 @@ def read_lists(card: Card, root: Path) -> Iterator[Sample]:
     """
     check_options(card, ())
     require_files(card, root, ["train.txt"])
-    present = [name for name in _SPLIT_OF if (root / name).is_file()]
+    present = [name for name in _LISTS if (root / name).is_file()]
+    split_of = {"train.txt": "train", "val.txt": "validation" if "test.txt" in present else "test", "test.txt": "test"}
     lines: dict[str, Line] = {}
     labels: dict[str, int] = {}
     for name in present:
@@ -45,7 +49,7 @@ def read_lists(card: Card, root: Path) -> Iterator[Sample]:
             path=root / path,
             label=labels[path],
             class_name=names[labels[path]],
-            split=_SPLIT_OF[line.file.name],
+            split=split_of[line.file.name],
         )
         for path, line in lines.items()
     ]

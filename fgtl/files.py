@@ -32,6 +32,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """The same for a folder that does not exist yet; its files are made durable before the rename."""
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    # In a container every process may have the same id: what is there was left by an earlier one that was killed.
+    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -42,6 +44,17 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove the half-written folders that processes which are gone left beside `path` (see `atomic_folder`)."""
+    if not path.parent.is_dir():
+        return
+    for entry in path.parent.iterdir():
+        name, _, process = entry.name.removesuffix(PARTIAL).rpartition(".")
+        left = entry.name.endswith(PARTIAL) and name == path.name and process.isdecimal()
+        if left and entry.is_dir() and not _is_running(int(process)):
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -71,6 +84,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def place_below(path: Path, root: Path) -> str | None:
+    """`path` without the leading `root`, with slashes; None when it does not start with it. Compares texts only."""
+    # Twice an image in a conversion: this takes a tenth of Path.relative_to.
+    text, above = str(path), str(root)
+    if above == ".":  # pathlib writes what is below it without a leading "./"
+        return None if path.is_absolute() else text.replace(os.sep, "/")
+    above += "" if above.endswith(os.sep) else os.sep
+    return text[len(above) :].replace(os.sep, "/") if text.startswith(above) else None
+
+
 def sync(path: Path) -> None:
     """fsync a file or a folder."""
     handle = os.open(path, os.O_RDONLY)
@@ -78,3 +101,13 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

@@ -16,6 +16,7 @@ Config is one of those, so no knob is ever copied from one object to another.
 
 import dataclasses
 import inspect
+import os
 import re
 import types
 import typing
@@ -24,7 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fgtl.errors import UsageError
+from fgtl.errors import UsageError, did_you_mean
+
+# NumPy and Keras take no larger seed.
+LARGEST_SEED = 2**32 - 1
 
 
 def flag(
@@ -38,7 +42,8 @@ def flag(
     """A dataclass field that is also a command line flag.
 
     Args:
-        default: value when the flag is not given. A path may name other fields in braces: "records/{dataset}".
+        default: value when the flag is not given. A path may name other fields in braces: "records/{dataset}", and
+            start with ~, the home folder.
         help: one phrase, with the unit.
         low, high: inclusive bounds of a number.
         choices: the permitted strings.
@@ -48,16 +53,14 @@ def flag(
 
 @dataclass(frozen=True)
 class Knobs:
-    """Base of all configs: checks every field's bounds and fills the braces in path defaults."""
+    """Base of all configs: checks every field's bounds, and fills braces and expands ~ in paths."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             _check(field, value)
-            if isinstance(value, Path) and "{" in str(value):
-                object.__setattr__(self, field.name, Path(_fill(str(value), self)))
-            elif "Path" in str(field.type) and isinstance(value, str):
-                object.__setattr__(self, field.name, Path(_fill(value, self)))
+            if isinstance(value, Path) or ("Path" in str(field.type) and isinstance(value, str)):
+                object.__setattr__(self, field.name, _path(field.name, str(value), self))
 
     def as_dict(self) -> dict[str, Any]:
         """All fields as JSON-ready values: paths become strings, tuples lists."""
@@ -97,7 +100,9 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     # `not (value >= low)` rather than `value < low`: not-a-number must fail too.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         bounds = " and ".join(
-            f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
+            f"{word} {bound:{',' if isinstance(bound, int) else 'g'}}"
+            for word, bound in (("at least", low), ("at most", high))
+            if bound is not None
         )
         raise UsageError(f"--{field.name}={value} is out of range.", expected=f"{bounds} ({field.metadata['help']}).")
 
@@ -106,14 +111,27 @@ def _items(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _fill(template: str, knobs: Knobs) -> str:
-    """Put other fields' values into braces; a path or handle contributes its last part, without `.toml`."""
+def _path(name: str, template: str, knobs: Knobs) -> Path:
+    """Put other fields' values into braces, and the home folder for ~.
+
+    A path or handle contributes its last part, without `.toml`.
+    """
+    fields = {field.name for field in dataclasses.fields(knobs)}
 
     def value_of(match: re.Match[str]) -> str:
+        if match[1] not in fields:
+            raise UsageError(
+                f"--{name}={template}: there is no knob {match[1]!r}.",
+                expected=f"in braces one of: {', '.join(sorted(fields))}.",
+                fix=did_you_mean(match[1], fields),
+            )
         text = str(getattr(knobs, match[1])).rstrip("/").removesuffix(".toml")
+        if text in (".", ".."):
+            text = os.path.abspath(text)  # noqa: PTH100 (only for the folder's name; a link keeps its own)
         return re.sub(r"[^\w.+=-]", "_", Path(text).name) or "unnamed"
 
-    return re.sub(r"\{(\w+)\}", value_of, template)
+    filled = re.sub(r"\{(\w+)\}", value_of, template)
+    return Path(os.path.expanduser(filled))  # noqa: PTH111 (an unknown ~name stays; Path.expanduser would fail)
 
 
 def _plain(value: Any) -> Any:

@@ -1,11 +1,22 @@
 """Nobody ever reads half a file."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fgtl.errors import DataError
-from fgtl.files import atomic_folder, atomic_path, read_json, write_atomically, write_json
+from fgtl.files import (
+    atomic_folder,
+    atomic_path,
+    clear_leftovers,
+    place_below,
+    read_json,
+    write_atomically,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_leftovers(tmp_path: Path) -> None:
@@ -26,6 +37,36 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "set") as partial:
         (partial / "one").write_text("1")
     assert (tmp_path / "set" / "one").read_text() == "1"
+
+
+def test_a_folder_left_by_a_killed_process_of_the_same_number_is_no_obstacle(tmp_path: Path) -> None:
+    # In a container every run may be process 1.
+    left = tmp_path / f"set.{os.getpid()}.partial"
+    left.mkdir()
+    (left / "old").write_text("half")
+    with atomic_folder(tmp_path / "set") as partial:
+        (partial / "one").write_text("1")
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["one"]
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_leftovers_of_dead_processes_are_cleared_and_nothing_else(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [f"set.{os.getpid()}.partial", f"other.{dead.pid}.partial", "set.x.partial", f"set.{dead.pid}", "set"]
+    for name in (*kept, f"set.{dead.pid}.partial", f"set.{10**30}.partial"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+    clear_leftovers(tmp_path / "set")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+    clear_leftovers(tmp_path / "absent" / "set")
+
+
+def test_a_path_below_a_folder() -> None:
+    assert place_below(Path("a/b"), Path("a")) == "b"
+    assert place_below(Path("a/b"), Path()) == "a/b"
+    assert place_below(Path("/a/b"), Path("/")) == "a/b"
+    assert place_below(Path("ab/c"), Path("a")) is None
+    assert place_below(Path("/a/b"), Path()) is None
 
 
 def test_json_round_trip_keeps_names_of_any_alphabet(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from fgtl.data.knobs import InputKnobs
+from fgtl.data.plan import ConvertKnobs
+from fgtl.data.synth.settings import SynthKnobs
 from fgtl.errors import UsageError
-from fgtl.knobs import Knobs, flag, knob_groups
+from fgtl.knobs import LARGEST_SEED, Knobs, flag, knob_groups
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,34 @@ def test_braces_take_other_fields() -> None:
 
 def test_a_string_given_for_a_path_becomes_one() -> None:
     assert Config(records="x/{dataset}").records == Path("x/cub_200")  # type: ignore[arg-type]
+
+
+def test_the_folder_one_is_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "photos")
+    assert Config(dataset=".").records == Path("records/photos")
+    monkeypatch.chdir("inner")
+    assert Config(dataset="..").records == Path("records/photos")
+
+
+def test_the_home_folder_may_be_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert Config(records=Path("~/x/{dataset}")).records == Path("/home/me/x/cub_200")
+    assert Config(records=Path("x/~")).records == Path("x/~")
+    assert Config(records=Path("~no such user/x")).records == Path("~no such user/x")
+
+
+def test_unknown_names_in_braces_are_a_usage_error_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"--records=runs/\{datset\}(.|\n)*batch_size, dataset(.|\n)*mean 'dataset'"):
+        Config(records=Path("runs/{datset}"))
+
+
+@pytest.mark.parametrize("group", [InputKnobs, ConvertKnobs, SynthKnobs])
+def test_seeds_end_where_numpys_do(group: type[Knobs]) -> None:
+    assert group(seed=LARGEST_SEED).seed == 4294967295  # type: ignore[call-arg]
+    for seed in (LARGEST_SEED + 1, 99999999999, -1):
+        with pytest.raises(UsageError, match=f"--seed={seed} is out of range(.|\n)*at most 4,294,967,295"):
+            group(seed=seed)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("bad", [{"batch_size": 0}, {"optimizer": "sdg"}, {"limit": 1.5}, {"limit": float("nan")}])

@@ -32,7 +32,8 @@ def main(config: Config) -> None:
     if config.run_dir is None:
         raise UsageError("--run_dir is missing.", expected="the folder of a finished run.")
     import_tensorflow()
-    from fgtl.data.pipeline import damage_explained, evaluation_batches
+    from fgtl.data.damage import damage_explained
+    from fgtl.data.pipeline import evaluation_batches
     from fgtl.heads.classifier import load_classifier
     from fgtl.reports.metrics import evaluate_predictions
     from fgtl.reports.predictions import Predictions, write_evaluation
@@ -50,7 +51,7 @@ def main(config: Config) -> None:
     with scope_of(strategy):
         model = load_classifier(run.model)
     views = run.view_knobs(eval_batch_size=config.eval_batch_size, threads=config.threads)
-    with damage_explained():
+    with damage_explained(selection):
         probabilities, labels = Predictor(model, strategy)(evaluation_batches(selection, views), len(selection))
     result = evaluate_predictions(probabilities, labels, records.class_names)
     written = write_evaluation(run.evaluations, split, result, Predictions(selection.ids, labels, probabilities))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgtl.console import say, warn
-from fgtl.data.images import ImagePolicy
+from fgtl.data.images import OddImages
 from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import DataError, UsageError
 from fgtl.files import write_atomically
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config(ImagePolicy):
+class Config(OddImages):
     """Which images, by which run; files and folders follow the flags."""
 
     run_dir: Path | None = flag(None, "a finished run (required)")
@@ -46,21 +46,21 @@ def main(config: Config) -> None:
 
     paths = find_images(config.files)
     predictor = RunPredictor(Run.open(config.run_dir), config, batch_size=config.eval_batch_size)
-    found, bad = [], []
+    # Rows of the output only: with many classes and images the probabilities would not fit in memory.
+    rows, skipped = [], 0
     for prediction in predictor(paths):
         if prediction.problem is None:
-            found.append(prediction)
+            rows.append(_row(prediction, config.top))
             continue
         if config.on_bad == "fail":
             raise DataError(f"{prediction.path}: {prediction.problem}", fix="--on_bad=skip goes on without it.")
         warn(f"skipped {prediction.path}: {prediction.problem}")
-        bad.append(prediction)
-    rows = [_row(prediction, config.top) for prediction in found]
+        skipped += 1
     if config.output is None:
         _print(rows)
     else:
         write_atomically(config.output, _json(rows) if config.output.suffix == ".json" else _csv(rows))
-        say(f"{len(found):,} images predicted, {len(bad):,} skipped -> {config.output}")
+        say(f"{len(rows):,} images predicted, {skipped:,} skipped -> {config.output}")
 
 
 def _row(prediction: "ImagePrediction", top: int) -> dict[str, Any]:

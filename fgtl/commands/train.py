@@ -47,7 +47,7 @@ def main(config: Config) -> None:
     records = open_records(config.records, config.dataset)
     parts = parts_of(records, config, config.seed)
     import_tensorflow()
-    from fgtl.data.pipeline import damage_explained
+    from fgtl.data.damage import damage_explained
     from fgtl.reports.run_report import write_report
     from fgtl.training.distribution import prepare
     from fgtl.training.fit import build_classifier
@@ -66,7 +66,7 @@ def main(config: Config) -> None:
     else:
         counts = f"{len(parts.train):,} images to train on, {len(parts.validation):,} to choose the epoch by"
         say(f"{records.name}: {counts}, {len(records.class_names):,} classes; {plan.describe()} -> {run.folder}")
-        with damage_explained():
+        with damage_explained(parts.everything):
             _train(config, parts, run, model, strategy)
     say(f"report: {write_report(run.folder, records)}")
     if "test" in records.counts:

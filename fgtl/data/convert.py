@@ -104,7 +104,9 @@ def _write_shards(plan: Plan, knobs: ConvertKnobs) -> dict[str, ShardResult]:
     try:
         with Progress(label, images, done=images - images_left) as progress:
             workers = worth_starting(knobs.workers, images_left)
-            for task, result in run_tasks(write_shard, left, workers, progress.advance):
+            for task, result in run_tasks(
+                write_shard, left, workers, progress.advance, kept="Finished shards are kept."
+            ):
                 results[task.path.name] = result
     except ExceptionGroup as failures:
         raise _explained(failures, left) from None

@@ -11,20 +11,26 @@ from fgtl.data.orientation import upright_point, upright_size
 from fgtl.datasets import Box
 from fgtl.knobs import Knobs, flag
 
-__all__ = ["BadImage", "ImageFacts", "ImagePolicy", "StoredImage", "inspect", "store"]
+__all__ = ["BadImage", "ImageFacts", "ImagePolicy", "OddImages", "StoredImage", "inspect", "store"]
 
 MAX_PIXELS = 64_000_000
 
 
 @dataclass(frozen=True)
-class ImagePolicy(Knobs):
-    """What is done with image files."""
+class OddImages(Knobs):
+    """Image files out of the ordinary."""
 
     odd: str = flag(
         "reencode", "CMYK, 16-bit, palette, transparent, rotated, animated, other formats", choices=("reencode", "fail")
     )
-    check: str = flag("header", "look at header and end marker, or decode every pixel", choices=("header", "decode"))
     max_pixels: int = flag(MAX_PIXELS, "refuse larger images, by their header", low=1)
+
+
+@dataclass(frozen=True)
+class ImagePolicy(OddImages):
+    """What is done with image files."""
+
+    check: str = flag("header", "look at header and end marker, or decode every pixel", choices=("header", "decode"))
 
 
 @dataclass(frozen=True, slots=True)

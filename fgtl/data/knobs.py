@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fgtl.errors import UsageError
-from fgtl.knobs import Knobs, flag
+from fgtl.knobs import LARGEST_SEED, Knobs, flag
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,4 @@ class InputKnobs(AugmentKnobs, ViewKnobs):
     """Training batches."""
 
     batch_size: int = flag(64, "images a step in training, over all devices", low=1)
-    seed: int = flag(0, "of the order, the augmentation and everything else that is random", low=0)
+    seed: int = flag(0, "of the order, the augmentation and everything else that is random", low=0, high=LARGEST_SEED)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from fgtl.data.records import RecordSet, Selection
-from fgtl.data.splits import carve_validation
+from fgtl.data.splits import carve_validation, parse_expression
+from fgtl.errors import UsageError
 from fgtl.knobs import Knobs, flag
 
 
@@ -29,12 +30,18 @@ def parts_of(records: RecordSet, knobs: SplitKnobs, seed: int) -> Parts:
     """Select train and validation; where no validation split is there or named, carve one from train.
 
     Raises:
-        UsageError: an unknown split, overlapping parts, or a fraction that leaves no validation image.
+        UsageError: an unknown split, overlapping parts, a fraction that leaves no validation image, or the test
+            split as validation.
     """
     named = knobs.validation_split
     if not named and "validation" in records.counts and "validation" not in knobs.train_split:
         named = "validation"
     if named:
+        if any(split == "test" for split, _ in parse_expression(named, records.counts)):
+            raise UsageError(
+                f"--validation_split={named}: the test split must not choose the epoch.",
+                expected="another split, a part of train such as train[90%:], or nothing: then it is carved from train.",
+            )
         both = records.select(f"{knobs.train_split}+{named}")
         return Parts(records.select(knobs.train_split), records.select(named), both)
     everything = records.select(knobs.train_split)

@@ -9,10 +9,7 @@ an element holds does not depend on threads, batch size, or where the stream was
 """
 
 import functools
-import os
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +24,9 @@ from fgtl.data.draws import id_keys, image_keys
 from fgtl.data.images import inspect
 from fgtl.data.knobs import InputKnobs, ReadKnobs, ViewKnobs
 from fgtl.data.order import positions_of, rows_at
+from fgtl.data.pool import usable_cores
 from fgtl.data.records import Selection
-from fgtl.errors import DataError, InputError
+from fgtl.errors import InputError
 
 # Images that one call into Python prepares: enough that the call costs nothing beside decoding.
 CHUNK = 32
@@ -149,20 +147,6 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
     return _batches(images, batches, knobs.eval_batch_size, knobs)
 
 
-@contextmanager
-def damage_explained() -> Iterator[None]:
-    """Turn what TensorFlow says when a record cannot be read or decoded, inside the block, into a DataError."""
-    try:
-        yield
-    except (tf.errors.UnknownError, tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-        what = _AROUND_MESSAGE.sub("", error.message.strip()).splitlines()[0]
-        raise DataError(
-            f"A record cannot be read: {what}", fix="python -m fgtl verify names every damaged record."
-        ) from error
-
-
-# "{{function_node ...}} Error in ... with iterator: Iterator::Root::Prefetch::...::Map: RecordDamage: " before our words.
-_AROUND_MESSAGE = re.compile(r"^(\{\{.*?\}\} )?(.*?Iterator::Root\S*: \w+: )?")
 _PAYLOAD_AND_WINDOW = (tf.TensorSpec((), tf.string), tf.TensorSpec((4,), tf.int32))
 _FEATURES = {key: tf.io.FixedLenFeature((), tf.string) for key in (example.IMAGE, example.FORMAT)}
 
@@ -221,6 +205,4 @@ def _batches(images: tf.data.Dataset, count: int, batch_size: int, knobs: ReadKn
 
 
 def _threads(knobs: ReadKnobs) -> int:
-    # The cores this process may use, not those the machine has: in a container or under taskset they are fewer.
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return knobs.threads or usable
+    return knobs.threads or usable_cores()

@@ -13,7 +13,7 @@ from fgtl.data.shards import RECORD_FORMAT, ShardTask, fingerprint_of, place_of
 from fgtl.data.splits import hash_order
 from fgtl.datasets import SPLITS, Card, Sample
 from fgtl.errors import DataError
-from fgtl.knobs import flag
+from fgtl.knobs import LARGEST_SEED, flag
 
 NAMINGS = ("tfds", "slim")
 
@@ -23,7 +23,9 @@ class ConvertKnobs(ImagePolicy):
     """How a record set is written."""
 
     num_shards: int = flag(10, "shards of each split", low=1, high=99_999)
-    seed: int = flag(0, "order of the training records; the other splits keep the order of the lists")
+    seed: int = flag(
+        0, "order of the training records; the other splits keep the order of the lists", low=0, high=LARGEST_SEED
+    )
     shard_names: str = flag(
         "tfds", "tfds: NAME-train.tfrecord-00000-of-00010; slim: train_00000-of-00010.tfrecord", choices=NAMINGS
     )

@@ -23,13 +23,24 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 _UNITS_AT_ONCE = 16
 
 
+def usable_cores() -> int:
+    """Cores this process may use: in a container or under taskset fewer than the machine has."""
+    # macOS and Windows have no sched_getaffinity.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def worth_starting(asked: int, images: int) -> int:
     """Worker processes for a job: those asked for; for 0 one a core, but fewer for a job that is soon done."""
-    return asked or min(os.cpu_count() or 1, -(-images // _IMAGES_PER_WORKER))
+    return asked or min(usable_cores(), -(-images // _IMAGES_PER_WORKER))
 
 
 def run_tasks(
-    function: Callable[[Task, Advance], Result], tasks: Sequence[Task], workers: int, advance: Advance
+    function: Callable[[Task, Advance], Result],
+    tasks: Sequence[Task],
+    workers: int,
+    advance: Advance,
+    *,
+    kept: str = "",
 ) -> Iterator[tuple[Task, Result]]:
     """Call `function(task, advance)` for every task and yield (task, result) as each is finished.
 
@@ -40,6 +51,7 @@ def run_tasks(
     Args:
         function: calls its second argument with the units (images) it has done since.
         advance: is called here with the units done by all workers.
+        kept: what the message about a killed worker says of the work done so far.
 
     Raises:
         ExceptionGroup: at least one call failed. Tasks that had not begun are dropped; those that had are finished,
@@ -48,12 +60,27 @@ def run_tasks(
     """
     if workers <= 1 or len(tasks) <= 1:
         yield from _here(function, tasks, advance)
-        return
+    else:
+        yield from _in_processes(function, tasks, min(workers, len(tasks)), advance, kept)
+
+
+def _here(
+    function: Callable[[Task, Advance], Result], tasks: Sequence[Task], advance: Advance
+) -> Iterator[tuple[Task, Result]]:
+    for task in tasks:
+        try:
+            result = function(task, advance)
+        except Exception as error:
+            raise ExceptionGroup("tasks failed", [error]) from None
+        yield task, result
+
+
+def _in_processes(
+    function: Callable[[Task, Advance], Result], tasks: Sequence[Task], workers: int, advance: Advance, kept: str
+) -> Iterator[tuple[Task, Result]]:
     context = multiprocessing.get_context("spawn")
     counter, stop = context.Value("q", 0), context.Event()
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=_begin_worker, initargs=(counter, stop)
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(counter, stop))
     seen = 0
     failures: list[Exception] = []
     try:
@@ -77,18 +104,7 @@ def run_tasks(
         stop.set()
         pool.shutdown(cancel_futures=True)
     if failures:
-        _raise(failures)
-
-
-def _here(
-    function: Callable[[Task, Advance], Result], tasks: Sequence[Task], advance: Advance
-) -> Iterator[tuple[Task, Result]]:
-    for task in tasks:
-        try:
-            result = function(task, advance)
-        except Exception as error:
-            _raise([error])
-        yield task, result
+        _raise(failures, kept)
 
 
 def _failure_of(future: "Future[Any]") -> Exception | None:
@@ -98,11 +114,11 @@ def _failure_of(future: "Future[Any]") -> Exception | None:
     raise error
 
 
-def _raise(failures: list[Exception]) -> None:
+def _raise(failures: list[Exception], kept: str) -> None:
     if any(isinstance(failure, BrokenProcessPool) for failure in failures):
         raise FgtlError(
             "A worker process was killed, perhaps because memory ran out.",
-            fix="Run it again with fewer --workers; finished work is kept.",
+            fix=f"Run it again with fewer --workers. {kept}".strip(),
         )
     raise ExceptionGroup("tasks failed", failures)
 

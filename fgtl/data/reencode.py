@@ -2,6 +2,7 @@
 
 import io
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -74,14 +75,17 @@ def decode(data: bytes, facts: ImageFacts) -> Image.Image:
     """Every pixel of the first frame, as Pillow has it.
 
     Raises:
-        BadImage: the decoder gave up, or found another size than the header says. (JPEG decoders paint over a hole
-        in the coded data with grey and only warn; Pillow does not pass the warning on.)
+        BadImage: the decoder gave up, or found another size than the header says; or the image data of a PNG has a
+        wrong checksum or ends early. (JPEG decoders paint over a hole in the coded data with grey and only warn;
+        Pillow does not pass the warning on.)
     """
     with _pillow("It cannot be decoded"):
         image = Image.open(io.BytesIO(data), formats=_PLUGINS.get(facts.format, tuple(_FORMATS)))
         if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
             raise BadImage("Its pixels are 32-bit numbers, which have no agreed black and white.")
         image.load()
+        if facts.format == "png":
+            _check_png_data(data, facts)
     expected = facts.width, facts.height
     if facts.format == "tiff":
         expected = upright_size(*expected, facts.orientation)
@@ -90,6 +94,25 @@ def decode(data: bytes, facts: ImageFacts) -> Image.Image:
             f"Its header says {expected[0]} x {expected[1]} pixels, decoded it has {image.width} x {image.height}."
         )
     return image
+
+
+def _check_png_data(data: bytes, facts: ImageFacts) -> None:
+    """What TensorFlow's decoder refuses and Pillow does not look at: checksums, and whether the data has an end."""
+    stream, position = zlib.decompressobj(), 8
+    # No pixel has more than 8 bytes, and no row less than a pixel beside its filter byte.
+    room = 9 * facts.width * facts.height
+    while (name := data[position + 4 : position + 8]) != b"IEND":
+        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
+        if name == b"IDAT":
+            if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+                raise BadImage("It is a damaged PNG: a checksum of its image data is wrong.")
+            try:
+                room -= len(stream.decompress(data[position + 8 : end], max(room, 1)))
+            except zlib.error:
+                return  # behind the last row: Pillow has seen all of them
+        position = end + 4
+    if not stream.eof and room > 0:
+        raise BadImage("It is a damaged PNG: its image data has no end.")
 
 
 def reencode(data: bytes, facts: ImageFacts) -> tuple[bytes, str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from fgtl.data.manifest import File
 from fgtl.data.tfrecord import RecordWriter
 from fgtl.datasets import Box, Sample
 from fgtl.errors import DataError
-from fgtl.files import atomic_path, read_json, write_atomically
+from fgtl.files import atomic_path, place_below, read_json, write_atomically
 
 # Part of every fingerprint: raise it when the same samples would give other bytes than before.
 RECORD_FORMAT = 1
@@ -136,10 +135,7 @@ def finished_shard(task: ShardTask) -> ShardResult | None:
 
 def place_of(path: Path, root: Path) -> str:
     """An image file as records and reports name it: below `root` where it lies there, else its own name."""
-    # Twice an image: comparing texts takes a tenth of Path.relative_to.
-    text, above = str(path), f"{root}{os.sep}"
-    place = text[len(above) :] if text.startswith(above) else path.name
-    return place.replace(os.sep, "/")
+    return place_below(path, root) or path.name
 
 
 def _write_sample(task: ShardTask, position: int, sample: Sample, writer: RecordWriter, result: ShardResult) -> None:

@@ -62,7 +62,7 @@ class Plan:
 def plan_training(knobs: TrainingKnobs, *, images: int, batch_size: int) -> Plan:
     """Lay out the phases that the knobs ask for.
 
-    The first phase of head_then_all has a rate of its own and no warm-up: a fresh head needs none.
+    Each kind of phase has a rate of its own. The first phase of head_then_all has no warm-up: a fresh head needs none.
 
     Raises:
         InputError: fewer images than a batch, or a warm-up as long as the phase.
@@ -78,14 +78,15 @@ def plan_training(knobs: TrainingKnobs, *, images: int, batch_size: int) -> Plan
             f"--warmup_epochs={knobs.warmup_epochs:g} leaves nothing of --epochs={knobs.epochs}.",
             expected="a warm-up shorter than the training.",
         )
-    layout = [("all" if knobs.mode == "head_then_all" else knobs.mode, knobs.epochs, knobs.learning_rate, True)]
+    rates = {"head": knobs.head_learning_rate, "all": knobs.learning_rate}
+    layout = [("all" if knobs.mode == "head_then_all" else knobs.mode, knobs.epochs, True)]
     if knobs.mode == "head_then_all":
-        layout.insert(0, ("head", knobs.head_epochs, knobs.head_learning_rate, False))
+        layout.insert(0, ("head", knobs.head_epochs, False))
     phases: list[Phase] = []
     plan = Plan(images, batch_size, ())
-    for name, count, rate, warms_up in layout:
+    for name, count, warms_up in layout:
         first = phases[-1].epochs.stop if phases else 0
         epochs = range(first, first + count)
         steps = range(plan.steps_in(epochs.start), plan.steps_in(epochs.stop))
-        phases.append(Phase(name, epochs, steps, rate, warms_up))
+        phases.append(Phase(name, epochs, steps, rates[name], warms_up))
     return Plan(images, batch_size, tuple(phases))

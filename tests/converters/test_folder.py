@@ -37,6 +37,13 @@ def test_splits_are_as_the_folders_say(tmp_path: Path, write: Write, validation:
     ]
 
 
+def test_the_current_folder_gives_the_same_ids(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "train/wren/1.jpg", "train/robin/2.png", "test/robin/5.JPG", "test/wren/6.webp")
+    monkeypatch.chdir(tmp_path)
+    assert [sample.id for sample in read(Path())] == [sample.id for sample in read(tmp_path)]
+    assert read(Path())[0].id == "train/robin/2.png"
+
+
 def test_without_split_folders_every_class_gives_the_same_share(tmp_path: Path, write: Write) -> None:
     sizes = {"a": 40, "b": 10, "c": 2, "d": 1}
     write(tmp_path, *(f"{name}/{row}.jpg" for name, size in sizes.items() for row in range(size)))

@@ -32,7 +32,7 @@ def test_list_order_blanks_and_colons_in_paths(root: Path) -> None:
         ("b/two.jpg", 1, "train"),
         ("a/one one.jpg", 0, "train"),
         ("c/3: three.jpg", 2, "train"),
-        ("c/four.jpg", 2, "validation"),
+        ("c/four.jpg", 2, "test"),
     ]
     assert samples[2].path == root / "c/3: three.jpg"
 
@@ -40,6 +40,17 @@ def test_list_order_blanks_and_colons_in_paths(root: Path) -> None:
 def test_test_txt_is_the_test_split_and_val_txt_is_not_needed(root: Path) -> None:
     (root / "val.txt").rename(root / "test.txt")
     assert [sample.split for sample in read(root)] == ["train", "train", "train", "test"]
+
+
+def test_val_txt_is_the_validation_split_only_beside_a_test_txt(root: Path, write: Write) -> None:
+    # The original calls the official test split "val".
+    assert [sample.split for sample in read(root)][3:] == ["test"]
+    write(root, "c/five.jpg")
+    (root / "test.txt").write_text("c/five.jpg: 2\n")
+    assert [(sample.id, sample.split) for sample in read(root)][3:] == [
+        ("c/four.jpg", "validation"),
+        ("c/five.jpg", "test"),
+    ]
 
 
 def test_blank_lines_windows_line_ends_and_byte_order_marks_do_not_matter(root: Path) -> None:

@@ -1,6 +1,7 @@
 """Small data sets and record sets for the tests of this room."""
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from fgtl.data.convert import convert
 from fgtl.data.plan import ConvertKnobs
 from fgtl.data.records import RecordSet
 from fgtl.datasets import Box, Card, PartPoint, Sample
+
+# For pictures.py: pytest's importlib mode leaves the tests' folders out of the path.
+sys.path.insert(0, str(Path(__file__).parent))
 
 PART_NAMES = ("beak", "tail")
 

@@ -45,10 +45,11 @@ def test_shards_of_the_acceptance_list_c1():
     knobs = ConvertKnobs(shard_names="slim")
     plan = make_plan(CARD, Path("/data"), fake_samples(train=5994, test=5794), Path("out"), knobs)
     assert sizes(plan) == {"train": [600] * 9 + [594], "test": [580] * 9 + [574]}
-    names = [task.path.name for task in plan.all_tasks]
-    assert (names[0], names[9]) == ("train_00000-of-00010.tfrecord", "train_00009-of-00010.tfrecord")
     # The original calls the official test split "validation".
-    assert names[10] == "validation_00000-of-00010.tfrecord"
+    assert [task.path.name for task in plan.all_tasks] == [
+        *(f"train_0000{number}-of-00010.tfrecord" for number in range(10)),
+        *(f"validation_0000{number}-of-00010.tfrecord" for number in range(10)),
+    ]
     small = make_plan(CARD, Path("/data"), fake_samples(train=11), Path("out"), knobs)
     assert sizes(small)["train"] == [2, 2, 2, 2, 2, 1, 0, 0, 0, 0]
 
@@ -63,6 +64,18 @@ def test_order_of_records_c1():
     assert ids("train", 0) == ids("train", 0) != ids("train", 1)
     assert sorted(ids("train", 0)) == sorted(ids("train", 1))
     assert ids("validation", 0) == ids("validation", 1) == [f"i{n}" for n in range(50, 100)]
+
+
+def test_the_same_seed_gives_the_same_bytes_under_slim_names_c1(image_folder, tmp_path, content):
+    knobs = ConvertKnobs(shard_names="slim", num_shards=3, seed=7, workers=1)
+    for name, asked in (("one", knobs), ("two", knobs), ("other", dataclasses.replace(knobs, seed=8))):
+        convert(CARD, image_folder, tmp_path / name, asked)
+    one, other = content(tmp_path / "one"), content(tmp_path / "other")
+    assert content(tmp_path / "two") == one
+    shards = sorted(name for name in one if name.endswith(".tfrecord"))
+    assert shards == [f"{split}_0000{n}-of-00003.tfrecord" for split in ("train", "validation") for n in range(3)]
+    differ = {name for name in shards if one[name] != other[name]}
+    assert differ and all(name.startswith("train_") for name in differ)
 
 
 def test_slim_names_with_both_validation_and_test():
@@ -156,6 +169,23 @@ def test_another_plan_is_refused_with_the_difference_and_overwrite_replaces_it_c
     assert verify(out) == []
 
 
+def test_five_slim_shards_over_ten_leave_no_mixture_c3(image_folder, tmp_path, content):
+    ten = ConvertKnobs(shard_names="slim", workers=1)
+    five = dataclasses.replace(ten, num_shards=5)
+    convert(CARD, image_folder, tmp_path / "fresh", five)
+    out = tmp_path / "out"
+    convert(CARD, image_folder, out, ten)
+    assert len(list(out.glob("*.tfrecord"))) == 20
+    with pytest.raises(DataError, match="num_shards: 10 there, 5 asked for"):
+        convert(CARD, image_folder, out, five)
+    convert(CARD, image_folder, out, dataclasses.replace(five, overwrite=True))
+    # A reader that lists the folder, as the original's does, sees five shards of each split.
+    assert sorted(path.name for path in out.glob("*.tfrecord")) == [
+        f"{split}_0000{number}-of-00005.tfrecord" for split in ("train", "validation") for number in range(5)
+    ]
+    assert content(out) == content(tmp_path / "fresh")
+
+
 def test_changed_images_are_another_plan(image_folder, tmp_path):
     convert(CARD, image_folder, tmp_path / "out", KNOBS)
     shutil.copy(image_folder / "test/class 0/12.jpg", image_folder / "test/class 0/15.jpg")
@@ -231,7 +261,10 @@ def test_nothing_but_bad_images_is_an_error(image_folder, tmp_path):
 
 
 def test_formats_of_the_acceptance_list_c2(tmp_path):
-    """Five keys true for RGB, grey and CMYK JPEG, PNG and EXIF-rotated; the first, second and fourth byte for byte."""
+    """The five keys are true for five kinds of files.
+
+    RGB JPEG, grey JPEG and PNG are stored byte for byte; CMYK JPEG and EXIF-rotated JPEG are re-encoded.
+    """
     root = tmp_path / "odd"
     pixels = np.random.default_rng(0).integers(0, 255, (16, 24, 3), np.uint8)
     picture = Image.fromarray(pixels)
@@ -252,11 +285,19 @@ def test_formats_of_the_acceptance_list_c2(tmp_path):
     assert manifest.report["reencoded"] == 4
     selection = RecordSet.open(tmp_path / "out").select("train")
     records = {name.rpartition("train-")[2]: selection.example(row) for row, name in enumerate(selection.ids)}
-    for name in ("rgb.jpg", "grey.jpg", "drawing.png"):
-        assert records[name][example.IMAGE] == [(root / f"train/bird/train-{name}").read_bytes()]
+    untouched = {
+        name
+        for name, record in records.items()
+        if record[example.IMAGE] == [(root / f"train/bird/train-{name}").read_bytes()]
+    }
+    assert untouched == {"rgb.jpg", "grey.jpg", "drawing.png"}
     shapes = {name: (int(record[example.HEIGHT][0]), int(record[example.WIDTH][0])) for name, record in records.items()}
     assert shapes == {**dict.fromkeys(records, (16, 24)), "turned.jpg": (24, 16)}
     for record in records.values():
+        numbers = [record[key] for key in ("image/class/label", "image/height", "image/width")]
+        assert all(column.dtype == np.int64 and column.shape == (1,) for column in numbers)
+        assert [len(record[key]) for key in ("image/encoded", "image/format")] == [1, 1]
+        assert record["image/class/label"][0] == 0
         with Image.open(io.BytesIO(record[example.IMAGE][0])) as image:
             assert image.format.lower().encode() == record[example.FORMAT][0]
             assert image.size == (record[example.WIDTH][0], record[example.HEIGHT][0])
@@ -337,8 +378,27 @@ def process_tree_is_gone(group):
     return False
 
 
+# The parent kills itself, while its workers write the next shards: no race with a run that is soon done.
+KILLED_AFTER = """
+import os, signal, sys
+from fgtl.commands.app import main
+from fgtl.data import convert
+
+shards, run_tasks = int(sys.argv.pop(1)), convert.run_tasks
+
+def run_and_die(*arguments, **named):
+    for number, done in enumerate(run_tasks(*arguments, **named), start=1):
+        if number == shards:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield done
+
+convert.run_tasks = run_and_die
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_killed_at_any_moment_the_next_run_ends_in_the_same_bytes(image_folder, tmp_path, content):
-    """SIGKILL of the parent at several moments of a run with two workers; nobody stays behind."""
+    """SIGKILL of the parent after several shards of a run with two workers; nobody stays behind."""
     for number in range(300):
         split = "train" if number % 2 else "test"
         path = image_folder / split / f"class {number % 3}" / f"x{number}.jpg"
@@ -348,19 +408,15 @@ def test_killed_at_any_moment_the_next_run_ends_in_the_same_bytes(image_folder, 
     command += ["--num_shards=20", f"--output_dir={out}"]
     undisturbed = tmp_path / "undisturbed"
     subprocess.run([*command[:-1], f"--output_dir={undisturbed}"], check=True)
-    kills = 0
-    for shards_to_wait_for in (1, 15, 40):
-        process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-        while process.poll() is None and len(list(out.glob("*.tfrecord-?????-of-?????"))) < shards_to_wait_for:
-            time.sleep(0.002)
-        kills += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    for shards in (1, 12, 5):
+        words = [sys.executable, "-c", KILLED_AFTER, str(shards), *command[3:]]
+        process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL)
+        assert process.wait() == -signal.SIGKILL
         deadline = time.monotonic() + 10
         while not process_tree_is_gone(process.pid):
             assert time.monotonic() < deadline, "a worker outlived its parent"
             time.sleep(0.02)
-    assert kills >= 2
+    assert not (out / "manifest.json").exists()
     subprocess.run(command, check=True)
     assert content(out) == content(undisturbed)
     assert verify(out) == []

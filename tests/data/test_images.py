@@ -1,9 +1,9 @@
 """Which files are stored as they came, and which are refused, by what their bytes say."""
 
-import io
 import pickle
 import struct
 import time
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -11,35 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import chunk, encoded, picture, png, torn_png
 from PIL import Image, ImageFile
 
 from fgtl.data.images import BadImage, ImagePolicy, inspect, store
 from fgtl.errors import DataError, UsageError
 
 HEADER, DECODE = ImagePolicy(), ImagePolicy(check="decode")
-
-
-def picture(width: int = 64, height: int = 48, channels: int = 3) -> Image.Image:
-    """Smooth colours, so that JPEG keeps them, with no symmetry."""
-    y, x = np.mgrid[:height, :width]
-    planes = [x * 255 // width, y * 255 // height, (x + 2 * y) % 256, (x * y) % 256]
-    return Image.fromarray(np.stack(planes[:channels], axis=-1).astype(np.uint8).squeeze())
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    output = io.BytesIO()
-    image.save(output, kind, **options)
-    return output.getvalue()
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-
-def png(width: int, height: int, bits: int, colour_type: int, rows: bytes, extra: bytes = b"") -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0))
-    end = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + header + extra + end
 
 
 def with_jpeg_size(data: bytes, width: int, height: int) -> bytes:
@@ -177,6 +155,36 @@ def test_check_decode_finds_what_the_header_does_not_show() -> None:
     assert store(few_rows, HEADER).data is few_rows
     assert "cannot be decoded" in reason(few_rows, DECODE)
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_check_decode_is_as_strict_with_a_png_as_tensorflow() -> None:
+    # Pillow stops at the last row, and pads one that is too short.
+    torn = torn_png(picture())
+    assert store(torn, HEADER).data is torn
+    reason(torn, DECODE)
+    whole = png(64, 48, 8, 2, b"".join(b"\0" + bytes(64 * 3) for _ in range(48)))
+    assert store(whole, DECODE).data is whole
+    checksum = bytearray(whole)
+    checksum[-14] ^= 1  # of the image data: the end chunk has 12 bytes
+    assert "checksum of its image data" in reason(bytes(checksum), DECODE)
+    header, data = whole[:33], zlib.compress(bytes(193 * 48))
+    endless = header + chunk(b"IDAT", data[:-6]) + chunk(b"IEND", b"")
+    reason(endless, DECODE)
+
+
+def test_a_png_that_goes_on_behind_its_last_row_is_whole_and_costs_no_memory() -> None:
+    # 256 MiB of zeros behind four pixels; TensorFlow's decoder only warns of them.
+    stream = zlib.compressobj()
+    rows = (
+        stream.compress(bytes(2 * 7)) + b"".join(stream.compress(bytes(1 << 20)) for _ in range(256)) + stream.flush()
+    )
+    bomb = png(2, 2, 8, 2, b"")[:33] + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    tracemalloc.start()
+    try:
+        assert store(bomb, DECODE).data is bomb
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_odd_fail_refuses_what_would_be_reencoded() -> None:

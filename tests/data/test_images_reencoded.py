@@ -2,13 +2,13 @@
 
 import io
 import struct
-import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import chunk, encoded, picture, png
 from PIL import Image, ImageOps
 
 from fgtl.data.image_headers import ODDITIES, exif_orientation
@@ -17,19 +17,6 @@ from fgtl.data.reencode import decode
 from fgtl.datasets import Box
 
 POLICY = ImagePolicy()
-
-
-def picture(width: int = 64, height: int = 48, channels: int = 3) -> Image.Image:
-    """Smooth colours, so that JPEG keeps them, with no symmetry."""
-    y, x = np.mgrid[:height, :width]
-    planes = [x * 255 // width, y * 255 // height, (x + 2 * y) % 256, (x * 3) % 256]
-    return Image.fromarray(np.stack(planes[:channels], axis=-1).astype(np.uint8).squeeze())
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    output = io.BytesIO()
-    image.save(output, kind, **options)
-    return output.getvalue()
 
 
 def pixels(stored: StoredImage) -> np.ndarray:
@@ -50,16 +37,6 @@ def exif(orientation: int) -> Image.Exif:
     tags = Image.Exif()
     tags[0x0112] = orientation
     return tags
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-
-def png(width: int, height: int, bits: int, colour_type: int, rows: bytes, extra: bytes = b"") -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0))
-    end = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + header + extra + end
 
 
 @pytest.mark.parametrize("transform", ["cmyk", "ycck"])

@@ -1,8 +1,9 @@
 import multiprocessing
+import os
 
 import pytest
 
-from fgtl.data.pool import run_tasks
+from fgtl.data.pool import run_tasks, usable_cores, worth_starting
 from fgtl.errors import FgtlError
 
 # Workers import functions by name, so these live in a module of their own.
@@ -53,6 +54,25 @@ def test_failures_come_as_one_group_with_their_error_numbers(jobs, workers):
 def test_a_killed_worker_is_said_to_be_one(jobs):
     with pytest.raises(FgtlError, match=r"worker process was killed(.|\n)*--workers"):
         list(run_tasks(jobs.die, [1, 2], 2, lambda units: None))
+
+
+def test_what_is_kept_of_the_work_is_what_the_caller_says(jobs):
+    with pytest.raises(FgtlError) as caught:
+        list(run_tasks(jobs.die, [1, 2], 2, lambda units: None))
+    assert "kept" not in str(caught.value)
+    with pytest.raises(FgtlError, match=r"--workers\. Every second shard is kept\."):
+        list(run_tasks(jobs.die, [1, 2], 2, lambda units: None, kept="Every second shard is kept."))
+
+
+def test_usable_cores_are_those_of_this_process_also_where_the_system_cannot_say(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5}, raising=False)
+    assert usable_cores() == 2
+    assert worth_starting(0, 10**6) == 2
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert usable_cores() == 7
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1
 
 
 def test_giving_up_early_ends_the_workers(jobs):

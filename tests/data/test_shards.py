@@ -2,6 +2,7 @@ import dataclasses
 import errno
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +179,10 @@ def test_names_below_the_root_and_elsewhere(tmp_path):
     assert place_of(tmp_path / "a" / "b: c.jpg", tmp_path) == "a/b: c.jpg"
     assert place_of(tmp_path / "b.jpg", tmp_path / "a") == "b.jpg"
     assert place_of(tmp_path / "ab" / "c.jpg", tmp_path / "a") == "c.jpg"
+    # pathlib writes Path(".") / "a" as "a".
+    assert place_of(Path() / "a" / "b.jpg", Path()) == "a/b.jpg"
+    assert place_of(tmp_path / "b.jpg", Path()) == "b.jpg"
+    assert place_of(Path("/a/b.jpg"), Path("/")) == "a/b.jpg"
 
 
 def test_a_file_name_that_is_not_utf8_comes_back_as_the_same_bytes(samples, tmp_path):

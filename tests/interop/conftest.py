@@ -1,13 +1,15 @@
-"""A writer of torch checkpoints that needs no torch: it emits the pickle operations one by one."""
+"""A writer of torch checkpoints that needs no torch (it emits the pickle operations one by one), and photographs."""
 
 import io
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 MAGIC = 0x1950A86A20F9469CFC6C
 STORAGES = {
@@ -135,3 +137,21 @@ def write(tmp_path: Path) -> Any:
         return path
 
     return write_bytes
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Callable[..., np.ndarray]:
+    """Folder of JPEGs, resampling, every how many -> (N, 224, 224, 3) float32 in 0..255: short side 256, centre crop."""
+
+    def read(folder: Path, resampling: Image.Resampling, every: int = 1) -> np.ndarray:
+        crops = []
+        for path in sorted(folder.glob("*.JPEG"))[::every]:
+            with Image.open(path) as file:
+                image = file.convert("RGB")
+            scale = 256 / min(image.size)
+            image = image.resize((round(image.width * scale), round(image.height * scale)), resampling)
+            left, top = (image.width - 224) // 2, (image.height - 224) // 2
+            crops.append(np.asarray(image.crop((left, top, left + 224, top + 224)), "float32"))
+        return np.stack(crops)
+
+    return read

@@ -1,5 +1,6 @@
 """The published EfficientNet-Lite0 weights, through the torch importer."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,6 @@ def backbone(published: Path) -> Backbone:
     return build_backbone("efficientnet_lite0", "imagenet")
 
 
-def photographs(folder: Path, every: int = 1) -> np.ndarray:
-    """(N, 224, 224, 3): short side 256, centre crop."""
-    crops = []
-    for path in sorted(folder.glob("*.JPEG"))[::every]:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-        scale = 256 / min(image.size)
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
-        left, top = (image.width - 224) // 2, (image.height - 224) // 2
-        crops.append(np.asarray(image.crop((left, top, left + 224, top + 224)), "float32"))
-    return np.stack(crops)
-
-
 def test_a_kernel_and_a_statistic_are_where_they_belong(published: Path, backbone: Backbone) -> None:
     state = read_state_dict(published)
     depthwise = keras.ops.convert_to_numpy(backbone.trunk.get_layer("block3b_dwconv").kernel)
@@ -50,8 +38,10 @@ def test_a_kernel_and_a_statistic_are_where_they_belong(published: Path, backbon
     assert np.array_equal(variance, state["_bn1.running_var"])
 
 
-def test_it_recognises_photographs(shared: Path, published: Path, backbone: Backbone) -> None:
-    images = photographs(shared / "data" / "imagenet_250")
+def test_it_recognises_photographs(
+    shared: Path, published: Path, backbone: Backbone, photographs: Callable[..., np.ndarray]
+) -> None:
+    images = photographs(shared / "data" / "imagenet_250", Image.Resampling.BICUBIC)
     kernel, bias = imagenet_classifier(published)
     assert (kernel.shape, bias.shape) == ((1280, 1000), (1000,))
     features = backbone.predict(images, batch_size=50, verbose=0)["features"]
@@ -60,10 +50,12 @@ def test_it_recognises_photographs(shared: Path, published: Path, backbone: Back
     assert correct.mean() >= 0.85
 
 
-def test_features_equal_those_of_keras_hub(shared: Path, backbone: Backbone) -> None:
+def test_features_equal_those_of_keras_hub(
+    shared: Path, backbone: Backbone, photographs: Callable[..., np.ndarray]
+) -> None:
     keras_hub = pytest.importorskip("keras_hub")
     preset = keras_hub.models.Backbone.from_preset(str(shared / "weights" / "efficientnet_lite0_imagenet_preset"))
-    images = photographs(shared / "data" / "imagenet_250", every=10)
+    images = photographs(shared / "data" / "imagenet_250", Image.Resampling.BICUBIC, every=10)
     theirs = np.asarray(preset.predict((images - 127) / 128, verbose=0)).mean((1, 2))
     ours = backbone.predict(images, verbose=0)["features"]
     assert np.abs(theirs).max() > 1

@@ -23,6 +23,17 @@ def test_preprocessing_equals_that_of_keras(name: str) -> None:
     np.testing.assert_allclose(ours, module.preprocess_input(IMAGES.copy()), rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["inception_v3", "mobilenet_v2"])
+def test_the_originals_range_of_minus_one_to_one(name: str) -> None:
+    # Acceptance D1 and D2: grey 128 -> (128 / 255 - 0.5) * 2.
+    shades = np.array([128, 0, 255], "float32")
+    images = np.broadcast_to(shades[:, None, None, None], (3, 299, 299, 3))
+    seen = keras.ops.convert_to_numpy(BACKBONES[name].preprocess(images))
+    assert seen.shape == (3, 299, 299, 3)
+    np.testing.assert_allclose(seen[0], 0.003922, rtol=0, atol=1e-6)
+    assert (seen[1].min(), seen[1].max(), seen[2].min(), seen[2].max()) == (-1, -1, 1, 1)
+
+
 def test_each_kind_of_preprocessing_is_among_them() -> None:
     assert {BACKBONES[name].preprocess.__name__ for name in NAMES} == {"raw", "centred", "standardised", "blue_first"}
 

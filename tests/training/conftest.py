@@ -39,7 +39,9 @@ class Config(TrainingKnobs):
     """Knobs of a training of seconds."""
 
     optimizer: str = "momentum"
+    mode: str = "all"
     learning_rate: float = 0.1
+    head_learning_rate: float = 0.1
     epochs: int = 2
     head_epochs: int = 1
     tuned_bn: str = "train"

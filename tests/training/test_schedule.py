@@ -11,7 +11,7 @@ from fgtl.training.settings import TrainingKnobs
 
 
 def rates_of(images=5994, batch_size=64, phase=-1, **knobs):
-    knobs = TrainingKnobs(**knobs)
+    knobs = TrainingKnobs(**{"mode": "all", "learning_rate": 0.01} | knobs)
     plan = plan_training(knobs, images=images, batch_size=batch_size)
     schedule = build_schedule(knobs, plan, plan.phases[phase])
     return lambda step: float(schedule(step)) if callable(schedule) else schedule

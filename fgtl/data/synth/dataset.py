@@ -1,20 +1,19 @@
 """The set on disk: pictures drawn by several processes, and the files of CUB-200-2011 around them."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from fgtl.console import Progress
-from fgtl.data.pool import run_tasks
+from fgtl.data.pool import run_tasks, usable_cores
 from fgtl.data.synth.cub_files import Row, write_cub_files
 from fgtl.data.synth.individual import stream
 from fgtl.data.synth.render import draw
 from fgtl.data.synth.settings import SynthKnobs
 from fgtl.data.synth.species import Species, species_list
 from fgtl.errors import UsageError
-from fgtl.files import atomic_folder, read_json, write_json
+from fgtl.files import atomic_folder, clear_leftovers, read_json, write_json
 
 SCHEMA = 1
 MARKER = "synth.json"
@@ -74,6 +73,7 @@ def write_synthetic_birds(folder: Path, knobs: SynthKnobs, *, workers: int = 0, 
     jobs = image_jobs(knobs)
     if _is_there(folder, settings, jobs, overwrite):
         return False
+    clear_leftovers(folder)
     with atomic_folder(folder) as partial:
         rows = _draw_all(partial, jobs, knobs, workers)
         write_cub_files(partial, rows, species_list(knobs.families, knobs.classes_per_family))
@@ -120,7 +120,9 @@ def _draw_all(folder: Path, jobs: list[Job], knobs: SynthKnobs, workers: int) ->
     rows: list[Row] = []
     with Progress("synth", len(jobs)) as progress:
         try:
-            for _, drawn in run_tasks(draw_chunk, chunks, workers or _processors(), progress.advance):
+            for _, drawn in run_tasks(
+                draw_chunk, chunks, workers or usable_cores(), progress.advance, kept="Nothing was written."
+            ):
                 rows += drawn
         except ExceptionGroup as group:  # all for one reason (a full disk, say): the first tells it
             raise group.exceptions[0] from None
@@ -138,8 +140,3 @@ def draw_chunk(chunk: Chunk, advance: Callable[[int], None]) -> list[Row]:
         rows.append(Row(job.image_id, job.name, job.species.index + 1, job.train, box, parts))
         advance(1)
     return rows
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

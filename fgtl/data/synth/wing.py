@@ -92,10 +92,10 @@ def _row(
         colour = mix(palette["cover"], palette["mantle"], 0.25 + jitter)
         outline = _feather(painter, root, tip, 0.066, colour, palette["edge"], 0.6)
         if pale:
-            _pale_tip(painter, outline, tip, length)
+            _pale_tip(painter, outline, tip)
 
 
-def _pale_tip(painter: Painter, outline: Points, tip: Points, length: float) -> None:
+def _pale_tip(painter: Painter, outline: Points, tip: Points) -> None:
     keep = closed_curve(outline, 4)
     keep = keep[keep[:, 0] > tip[0] - 0.052]
     if len(keep) > 2:

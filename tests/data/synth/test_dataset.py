@@ -1,6 +1,9 @@
 """The set on disk: the official files, the same bytes from any number of workers, and no half-written folder."""
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -155,3 +158,13 @@ def test_raw_pixels_do_not_tell_the_classes_apart(tmp_path):
     distances = ((pixels[~train][:, None] - pixels[train][None]) ** 2).mean(axis=2)
     accuracy = (labels[train][distances.argmin(axis=1)] == labels[~train]).mean()
     assert accuracy < 0.25
+
+
+def test_what_a_killed_drawing_left_is_cleared(tmp_path):
+    tiny = SynthKnobs(families=1, classes_per_family=2, train_per_class=1, test_per_class=1, image_size=64)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for number in (dead.pid, os.getpid()):
+        (tmp_path / f"birds.{number}.partial" / "images").mkdir(parents=True)
+    assert write_synthetic_birds(tmp_path / "birds", tiny, workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["birds"]
