@@ -9,6 +9,7 @@ from fgtl.converters.detect import card_for
 from fgtl.data.convert import convert
 from fgtl.data.manifest import MANIFEST, Manifest
 from fgtl.data.plan import ConvertKnobs
+from fgtl.errors import UsageError
 from fgtl.knobs import flag
 
 
@@ -31,6 +32,7 @@ class Config(ConvertKnobs):
 def main(config: Config) -> None:
     """Convert, and say in one line what is there now."""
     card, root = card_for(config.dataset, config.data_dir)
+    _check_apart(root, config.output_dir)
     was_there = (config.output_dir / MANIFEST).is_file() and not config.overwrite
     start = time.monotonic()
     manifest = convert(card, root, config.output_dir, config)
@@ -39,6 +41,17 @@ def main(config: Config) -> None:
     else:
         rate = sum(manifest.counts.values()) / (time.monotonic() - start)
         say(f"converted {summary(manifest)}; {rate:,.0f} images/s -> {config.output_dir}")
+
+
+def _check_apart(root: Path, output: Path) -> None:
+    """Raise UsageError when one folder lies in the other: the next conversion would take records for images."""
+    source, target = root.resolve(), output.resolve()
+    if source.is_relative_to(target) or target.is_relative_to(source):
+        raise UsageError(
+            f"--output_dir={output} and the images in {root} lie inside each other.",
+            expected="a folder of its own for the record set.",
+            fix=f"For example --output_dir={source.parent / 'records' / source.name}.",
+        )
 
 
 def summary(manifest: Manifest) -> str:

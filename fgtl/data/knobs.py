@@ -21,7 +21,7 @@ class ReadKnobs(Knobs):
 class ViewKnobs(ReadKnobs):
     """What the model sees of an image."""
 
-    image_size: int = flag(224, "side of the square the model gets, pixels", low=1)
+    image_size: int = flag(224, "side of the square the model gets, pixels", low=1, high=4096)
     eval_crop: float = flag(
         0.875, "share of each side kept by the centre crop in evaluation; 1 = whole image", low=0.01, high=1
     )

@@ -14,7 +14,9 @@ class SplitKnobs(Knobs):
 
     train_split: str = flag("train", "split expression to train on, e.g. train[:50%]")
     validation_split: str = flag("", "the same to choose the epoch by; default: validation, or carved from train")
-    validation_fraction: float = flag(0.1, "share of each class carved where there is no validation", low=0, high=0.9)
+    validation_fraction: float = flag(
+        0.1, "share of each class carved where there is no validation", low=0.001, high=0.9
+    )
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ def carve_validation(train: "Selection", fraction: float, seed: int) -> "tuple[S
     if not shares.sum():
         raise UsageError(
             f"A validation fraction of {fraction} of {len(train):,} images in {len(sizes):,} classes leaves none.",
-            expected="a fraction that gives at least one image; a class keeps at least one for training.",
+            expected="at least one image; a class keeps at least one for training.",
+            fix="Give a larger --validation_fraction, or name a --validation_split.",
         )
     order = hash_order(seed, "validation", train.ids.tolist())
     by_class = order[np.argsort(train.labels[order], kind="stable")]

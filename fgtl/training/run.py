@@ -111,8 +111,12 @@ class Run:
                 f"{folder} is not a run folder: it has no run.json.", expected="the --run_dir of a finished fgtl train."
             )
         run = cls(folder, read_json(folder / "run.json"), resumed=True)
+        _check_keys(folder / "run.json", run.facts, ("config", "dataset"))
         if not run.is_finished:
             raise DataError(f"The run in {folder} is not finished.", fix="The same fgtl train command goes on with it.")
+        _check_keys(
+            run.model_card, run.model_facts, ("sha256", "class_names", "input_size", "eval_crop", "legacy_resize")
+        )
         if sha256_of(run.model) != run.model_facts["sha256"]:
             raise DataError(
                 f"{run.model} is not the file that was written: its checksum differs from model.json.",
@@ -212,3 +216,9 @@ def _check_is_ours(folder: Path) -> None:
             f"--run_dir={folder} holds something else ({', '.join(strange[:3])}{', ...' * (len(strange) > 3)}).",
             expected="a run, an empty folder, or a name that is free.",
         )
+
+
+def _check_keys(path: Path, facts: Any, keys: tuple[str, ...]) -> None:
+    missing = [key for key in keys if not isinstance(facts, dict) or key not in facts]
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}.", expected="the file as fgtl train wrote it.")

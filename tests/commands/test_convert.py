@@ -137,3 +137,15 @@ def test_real_birds_convert_and_verify(shared, tmp_path):
     source = shared / "data" / "cub_50"
     assert main(["convert", f"--data_dir={source}", f"--output_dir={tmp_path / 'out'}", "--num_shards=4"]) == 0
     assert main(["verify", f"--records={tmp_path / 'out'}"]) == 0
+
+
+@pytest.mark.parametrize("output", ["records", "../photos", ".."])
+def test_a_record_set_inside_its_own_images_is_refused(tmp_path, monkeypatch, capsys, output):
+    folder = tmp_path / "photos"
+    for name in ("wren", "robin"):
+        (folder / name).mkdir(parents=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / name / "1.png")
+    monkeypatch.chdir(folder)
+    assert main(["convert", "--data_dir=.", f"--output_dir={output}"]) == 2
+    assert "lie inside each other" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == ["robin", "wren"]

@@ -181,3 +181,12 @@ def test_opening_what_is_not_a_finished_run_says_which(folder, tmp_path):
     run.model.write_bytes(content)
     with pytest.raises(DataError, match=r"model\.keras is not the file that was written"):
         Run.open(folder)
+
+
+@pytest.mark.parametrize("name", ["run.json", "model.json"])
+def test_a_run_file_that_lost_its_content_is_named(folder, name):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    run.save_model(small_model(), {"input_size": 8, "eval_crop": 1.0, "legacy_resize": False})
+    (folder / name).write_text("{}")
+    with pytest.raises(DataError, match=f"{name} lacks "):
+        Run.open(folder)
