@@ -114,9 +114,7 @@ class Run:
         _check_keys(folder / "run.json", run.facts, ("config", "dataset"))
         if not run.is_finished:
             raise DataError(f"The run in {folder} is not finished.", fix="The same fgtl train command goes on with it.")
-        _check_keys(
-            run.model_card, run.model_facts, ("sha256", "class_names", "input_size", "eval_crop", "legacy_resize")
-        )
+        _check_keys(run.model_card, run.model_facts, ("sha256", "class_names"))
         if sha256_of(run.model) != run.model_facts["sha256"]:
             raise DataError(
                 f"{run.model} is not the file that was written: its checksum differs from model.json.",
