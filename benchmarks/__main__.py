@@ -2,11 +2,10 @@
 
     python -m benchmarks [--quick] [--readme]
 
-`--readme` also writes the table into README.md, between its two marker comments. Each program runs in a process of
-its own, so that one's memory peak is not another's.
+`--readme` also writes what was measured into README.md, between its two marker comments. Each program runs in a process
+of its own, so that one's memory peak is not another's.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -18,36 +17,41 @@ RATIO = re.compile(r"^RATIO (\S+) (\S+) goal (\S+)$", re.MULTILINE)
 
 
 def programs() -> list[Path]:
-    """All benchmark programs: the files here that are run by themselves."""
-    return sorted(path for path in Path(__file__).parent.glob("*.py") if '__name__ == "__main__"' in path.read_text())
+    """All benchmark programs: the files here that are run by themselves, but this one."""
+    files = (path for path in Path(__file__).parent.glob("*.py") if path.name != Path(__file__).name)
+    return sorted(path for path in files if '__name__ == "__main__"' in path.read_text(encoding="utf-8"))
 
 
-def rows_of(program: Path, flags: list[str]) -> list[str]:
-    """Run one program, pass its output through, and return its claims as table rows."""
-    done = subprocess.run(
-        [sys.executable, str(program), *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
-    )
+def run(program: Path, flags: list[str]) -> str:
+    """Run one program and return what it printed, which is also passed through."""
+    command = [sys.executable, str(program), *flags]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout, flush=True)
     if done.returncode:
         sys.exit(f"benchmarks/{program.name} failed with exit code {done.returncode}")
-    command = f"`python benchmarks/{program.name}`"
-    return [
-        f"| {name.replace('_', ' ')} | {value} | {goal} | {'yes' if float(value) >= float(goal) else 'no'} | {command} |"
-        for name, value, goal in RATIO.findall(done.stdout)
-    ]
+    return done.stdout
+
+
+def summary(printed: dict[str, str]) -> str:
+    """Markdown: the claims as a table, then everything that was printed (name of program -> its output)."""
+    lines = ["| claim | value | goal | reached | command |", "|---|---|---|---|---|"]
+    for name, output in printed.items():
+        for claim, value, goal in RATIO.findall(output):
+            reached = "yes" if float(value) >= float(goal) else "no"
+            lines.append(f"| {claim.replace('_', ' ')} | {value} | {goal} | {reached} | `python benchmarks/{name}` |")
+    tables = "\n".join(RATIO.sub("", output).strip() + "\n" for output in printed.values())
+    return "\n".join([*lines, "", "```text", tables.strip(), "```"])
 
 
 def main(words: list[str]) -> None:
-    """Run all; print the table; put it into the README when asked to."""
+    """Run all; print the summary; put it into the README when asked to."""
     flags = [word for word in words if word == "--quick"]
-    own = Path(__file__).name
-    rows = [row for program in programs() if program.name != own for row in rows_of(program, flags)]
-    table = "\n".join(["| claim | value | goal | reached | command |", "|---|---|---|---|---|", *rows])
-    print(f"{os.cpu_count()} cores\n{table}")
+    text = summary({program.name: run(program, flags) for program in programs()})
+    print(text)
     if "--readme" in words:
         readme = ROOT / "README.md"
         before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
-        readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":
