@@ -123,7 +123,7 @@ class Trainer:
             with (
                 memory_explained(lambda: self.step),
                 GracefulStop() as stop,
-                Progress(f"train {self.stage.name}", last * size, done=first * size) as progress,
+                Progress(f"train {self.stage.name}".strip(), last * size, done=first * size) as progress,
             ):
                 data = iter(distribute(batches(range(first, last)), self.strategy))
                 for _ in self._steps(first, last, data, validate):
