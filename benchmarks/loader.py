@@ -36,6 +36,7 @@ from fgtl.data.plan import ConvertKnobs
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.datasets import Card
+from fgtl.downloads import FolderTree
 
 SIZE, BATCH, CLASSES = 224, 64, 8
 PLAIN, COLOUR = "fgtl", "fgtl, colour"
@@ -171,7 +172,12 @@ def main() -> None:
         scratch = Path(folder)
         for label in range(CLASSES):
             write_pictures(scratch / "pictures" / f"class_{label}", images // CLASSES)
-        convert(Card(name="pictures", layout="folder"), scratch / "pictures", scratch / "records", ConvertKnobs())
+        convert(
+            Card(name="pictures", layout="folder"),
+            FolderTree(scratch / "pictures"),
+            scratch / "records",
+            ConvertKnobs(),
+        )
         figures = {cores: _in_fresh_process(measure_on, cores, scratch, repeats) for cores in (1, 2)}
         peaks = {name: peak_mib(weigh, name, scratch) for name in one_core_sides()}
     one, two = figures[1], figures[2]

@@ -18,14 +18,14 @@ def check_options(card: Card, known: Iterable[str]) -> None:
             )
 
 
-def check_counts(card: Card, samples: Sequence[Sample], classes: int, where: object) -> None:
+def check_counts(card: Card, samples: Sequence[Sample], classes: int, where: str) -> None:
     """DataError, with both numbers, when classes or images of a split are not as many as the card says.
 
     Args:
         card: with `classes` and `images`, where they are fixed.
         samples: everything the reader found.
         classes: how many classes the reader found.
-        where: the folder, for the message.
+        where: what was read, for the message (`Tree.where`).
     """
     found = Counter(sample.split for sample in samples)
     if not found["train"]:

@@ -9,19 +9,21 @@ with --shard_names slim, its shards are called validation_*, as there); beside a
 
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from fgtl.converters import READERS
 from fgtl.converters.checks import check_counts, check_options
 from fgtl.converters.tables import Line, below_root, enter, integer, read_lines, require_files, require_images
 from fgtl.datasets import Card, Sample
+from fgtl.downloads import Tree
 from fgtl.errors import DataError
 
+_LABELS = "labels.txt"
 _LISTS = ("train.txt", "val.txt", "test.txt")
 
 
 @READERS.register("lists")
-def read_lists(card: Card, root: Path) -> Iterator[Sample]:
+def read_lists(card: Card, tree: Tree) -> Iterator[Sample]:
     """Samples in list order, train.txt before val.txt before test.txt; the id is the path as listed.
 
     A class is called what labels.txt says; without it what the images' parent folder is called, when each class
@@ -31,29 +33,29 @@ def read_lists(card: Card, root: Path) -> Iterator[Sample]:
         DataError: with file and line: something is missing, twice there, cannot be read, or not what the card says.
     """
     check_options(card, ())
-    require_files(card, root, ["train.txt"])
-    present = [name for name in _LISTS if (root / name).is_file()]
+    require_files(card, tree, ["train.txt"])
+    present = [name for name in _LISTS if tree.is_file(name)]
     split_of = {"train.txt": "train", "val.txt": "validation" if "test.txt" in present else "test", "test.txt": "test"}
     lines: dict[str, Line] = {}
     labels: dict[str, int] = {}
     for name in present:
-        for line in read_lines(root / name):
+        for line in read_lines(tree, name):
             path, label = _parse(line)
             enter(lines, path, line, "the image")
             labels[path] = label
-    names = _class_names(card, root, lines, labels)
-    require_images(card, root, lines)
+    names = _class_names(card, tree, lines, labels)
+    require_images(card, tree, lines)
     samples = [
         Sample(
             id=path,
-            path=root / path,
+            path=path,
             label=labels[path],
             class_name=names[labels[path]],
-            split=split_of[line.file.name],
+            split=split_of[line.name],
         )
         for path, line in lines.items()
     ]
-    check_counts(card, samples, len(names), root)
+    check_counts(card, samples, len(names), tree.where())
     yield from samples
 
 
@@ -67,10 +69,10 @@ def _parse(line: Line) -> tuple[str, int]:
     return below_root(line, path.strip()), label
 
 
-def _class_names(card: Card, root: Path, lines: dict[str, Line], labels: dict[str, int]) -> list[str]:
+def _class_names(card: Card, tree: Tree, lines: dict[str, Line], labels: dict[str, int]) -> list[str]:
     """Names by label; every label up to the last must have training images."""
-    names = _read_label_names(root / "labels.txt") if (root / "labels.txt").is_file() else None
-    trained = {labels[path] for path, line in lines.items() if line.file.name == "train.txt"}
+    names = _read_label_names(tree) if tree.is_file(_LABELS) else None
+    trained = {labels[path] for path, line in lines.items() if line.name == "train.txt"}
     classes = len(names) if names is not None else card.classes or max(labels.values(), default=-1) + 1
     for path, label in labels.items():
         if label >= classes:
@@ -79,16 +81,16 @@ def _class_names(card: Card, root: Path, lines: dict[str, Line], labels: dict[st
     absent = next(label for label in count() if label not in trained)
     if absent < classes:
         raise DataError(
-            f"{root / 'train.txt'} has no image of label {absent}.",
+            f"{tree.where('train.txt')} has no image of label {absent}.",
             expected=f"images of all {classes:,} classes; {len(trained):,} have some.",
         )
     return names if names is not None else _folder_names(labels) or [str(label) for label in range(classes)]
 
 
-def _read_label_names(file: Path) -> list[str]:
+def _read_label_names(tree: Tree) -> list[str]:
     lines: dict[int, Line] = {}
     owners: dict[str, Line] = {}
-    for line in read_lines(file):
+    for line in read_lines(tree, _LABELS):
         text, colon, name = line.text.partition(":")
         if not colon or not name.strip():
             raise line.error(f"{line.text!r} cannot be read", expected="<label>:<class name>.")
@@ -102,7 +104,7 @@ def _read_label_names(file: Path) -> list[str]:
 
 def _folder_names(labels: dict[str, int]) -> list[str]:
     """Parent folders' names by label, when classes and names are one to one; otherwise an empty list."""
-    pairs = {(label, Path(path).parent.name) for path, label in labels.items()}
+    pairs = {(label, PurePosixPath(path).parent.name) for path, label in labels.items()}
     owned = {name for _, name in pairs}
     if "" in owned or not len(pairs) == len(owned) == len(set(labels.values())):
         return []

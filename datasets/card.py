@@ -1,5 +1,6 @@
 """Card: what a data set is, where it officially comes from, and which reader understands it."""
 
+import dataclasses
 import hashlib
 import re
 import tomllib
@@ -18,11 +19,25 @@ ANNOTATIONS = ("boxes", "parts", "hierarchy")
 
 @dataclass(frozen=True)
 class Archive:
-    """One official download; `bytes` is None and `sha256` empty where they are not known."""
+    """One file of the official download.
+
+    Attributes:
+        name: as it is downloaded.
+        bytes, sha256: None and "" where they are not known.
+        holds: a file or folder that is there once it is unpacked; until then the archive itself is read.
+            "" for a file that is used as it is (a .mat file).
+        into: the folder that it is unpacked into, "" for the top.
+        nested: its members are archives themselves, each unpacked into a folder of its own name.
+        optional: a conversion can do without it.
+    """
 
     name: str
     bytes: int | None = None
     sha256: str = ""
+    holds: str = ""
+    into: str = ""
+    nested: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,10 @@ class Card:
         class_order: the rule that gives a class its label.
         annotations: which of "boxes", "parts", "hierarchy" the download must hold.
         part_names: the parts in official order; empty where the files alone decide.
+        folder: what the archive unpacks to; --data_dir may be it, or its parent, or the archive.
+        levels: what a class may be -> number of classes (0 where not fixed), the default first. E.g. {"variant": 100,
+            "family": 70}: readers look at `level`.
+        level: the chosen one; "" for a data set without levels.
         archives: what is downloaded from `homepage`.
         options: what the reader wants to know besides (each reader's docstring lists its own).
         sha256: of the card's TOML text; "" when it was made without a file.
@@ -53,9 +72,24 @@ class Card:
     class_order: str = ""
     annotations: tuple[str, ...] = ()
     part_names: tuple[str, ...] = ()
+    folder: str = ""
+    levels: Mapping[str, int] = field(default_factory=dict)
+    level: str = ""
     archives: tuple[Archive, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
+
+    def at_level(self, level: str) -> "Card":
+        """The card with another of its levels chosen; "" keeps the default. Raises UsageError for an unknown one."""
+        if not level:
+            return self
+        if level not in self.levels:
+            raise UsageError(
+                f"{self.title or self.name} has no level {level!r}.",
+                expected=f"one of {', '.join(self.levels)}." if self.levels else "no --level.",
+                fix=did_you_mean(level, self.levels),
+            )
+        return dataclasses.replace(self, level=level, classes=self.levels[level] or None)
 
     def where_from(self) -> str:
         """Where the data set is downloaded and what arrives, for messages; "" when the card does not know."""
@@ -106,6 +140,8 @@ def parse_card(content: bytes, where: str) -> Card:
     values = _checked(table, _CARD_KEYS, ("schema", "name", "layout"), where)
     if values.pop("schema") != SCHEMA:
         raise DataError(f"{where}: schema = {table['schema']}.", expected=f"schema = {SCHEMA}.")
+    if "levels" in values:
+        values["level"] = next(iter(values["levels"]))
     return Card(**values, sha256=hashlib.sha256(content).hexdigest())
 
 
@@ -192,7 +228,31 @@ def _options(value: Any) -> dict[str, str]:
     return {key: _text(text) for key, text in value.items()}
 
 
-_ARCHIVE_KEYS: dict[str, Callable[[Any], Any]] = {"name": _text, "bytes": _count, "sha256": _sha256}
+def _levels(value: Any) -> dict[str, int]:
+    if (
+        not isinstance(value, dict)
+        or not value
+        or not all(type(count) is int and count >= 0 for count in value.values())
+    ):
+        raise _NotThat("a table of level = number of classes (0: not fixed)")
+    return {_name(level): count for level, count in value.items()}
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _NotThat("true or false")
+    return value
+
+
+_ARCHIVE_KEYS: dict[str, Callable[[Any], Any]] = {
+    "name": _text,
+    "bytes": _count,
+    "sha256": _sha256,
+    "holds": _text,
+    "into": _text,
+    "nested": _truth,
+    "optional": _truth,
+}
 _CARD_KEYS: dict[str, Callable[[Any], Any]] = {
     "schema": _count,
     "name": _name,
@@ -206,6 +266,8 @@ _CARD_KEYS: dict[str, Callable[[Any], Any]] = {
     "class_order": _text,
     "annotations": _annotations,
     "part_names": _texts,
+    "folder": _text,
+    "levels": _levels,
     "archives": _archives,
     "options": _options,
 }

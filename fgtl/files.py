@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ PARTIAL = ".partial"
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success make it durable and rename it, otherwise remove it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    # Two machines that share the folder may have processes of the same id, and two threads have one.
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
     try:
         yield partial
         sync(partial)

@@ -29,6 +29,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_leftovers(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_two_that_write_one_file_at_once_each_write_it_whole(tmp_path: Path) -> None:
+    # One process here; on two machines that share a folder, two of the same number.
+    with atomic_path(tmp_path / "a.txt") as one, atomic_path(tmp_path / "a.txt") as two:
+        one.write_text("one")
+        two.write_text("two, longer")
+    assert (tmp_path / "a.txt").read_text() == "one"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), atomic_folder(tmp_path / "set") as partial:
         (partial / "one").write_text("1")

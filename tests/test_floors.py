@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
+    ("downloads",),
     ("datasets",),
     ("converters",),
     ("data",),

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from importlib import import_module
 
@@ -9,13 +10,18 @@ from fgtl.commands.flags import HelpShown, parse
 from fgtl.errors import FgtlError, UsageError, did_you_mean
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 # verb -> what it does, in the order of the work. The modules are imported only when their verb is called.
 VERBS = {
     "quickstart": "the whole main job on an embedded data set: draw, convert, fine-tune, evaluate, report",
     "synth": "draw the embedded fine-grained bird set, in the layout of CUB-200-2011",
+    "datasets": "the data sets that have a card; one by name: files, folder tree, counts, licence",
     "convert": "official download or folder of images -> record set (sharded TFRecords)",
     "verify": "re-read a record set -> 'whole', or the exact damage",
+    "show": "record set -> contact sheet, or one record with its boxes and parts",
+    "unpack": "archive -> folder, safely: no link, no name that leads out, nothing half-written",
+    "splits": "card or folder -> lists of the open-world setting: L_in, U_in, U_out and test classes",
     "train": "record set + backbone + head -> run",
     "evaluate": "run + record set -> accuracy, confusion, per class, calibration",
     "predict": "run + images -> class names and probabilities",
@@ -47,10 +53,11 @@ def main(arguments: list[str]) -> int:
     except FgtlError as error:
         print(f"fgtl {verb}: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         goes_on = " The same command goes on where it stopped." if verb in RESUMABLE else ""
-        print(f"fgtl {verb}: interrupted.{goes_on}", file=sys.stderr)
-        return INTERRUPTED
+        terminated = isinstance(stop, Terminated)
+        print(f"fgtl {verb}: {'terminated' if terminated else 'interrupted'}.{goes_on}", file=sys.stderr)
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (`| head`) has gone; so must what is still buffered for it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,8 +67,17 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what Ctrl-C tidies up is tidied up for it too."""
+
+
 def run() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script and of `python -m fgtl`."""
+
+    def terminate(signum: int, frame: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
     sys.exit(main(sys.argv[1:]))
 
 

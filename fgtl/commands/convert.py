@@ -3,13 +3,18 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 
-from fgtl.console import say
+from fgtl.console import say, table, warn
 from fgtl.converters.detect import card_for
-from fgtl.data.convert import convert
+from fgtl.converters.inventory import take_stock
+from fgtl.data.companions import PAGE
+from fgtl.data.convert import convert, plan_conversion
 from fgtl.data.manifest import MANIFEST, Manifest
 from fgtl.data.plan import ConvertKnobs
-from fgtl.errors import UsageError
+from fgtl.data.records import RecordSet
+from fgtl.datasets import Card, card_names, load_card
+from fgtl.errors import DataError, UsageError
 from fgtl.knobs import flag
 
 
@@ -17,9 +22,15 @@ from fgtl.knobs import flag
 class Config(ConvertKnobs):
     """What is converted."""
 
-    dataset: str = flag("", "card's name, card file, or folder with one sub-folder a class")
-    data_dir: Path | None = flag(None, "the official download, or a folder of images (data/DATASET)")
+    dataset: str = flag("", "card's name, card file, tfds:NAME, or what --data_dir takes")
+    data_dir: Path | None = flag(
+        None, "the download as it is (data/DATASET), or own images: folder, archive, .csv, .jsonl"
+    )
+    level: str = flag("", "what a class is, where the data set has levels (aircraft: variant, family, manufacturer)")
     output_dir: Path = flag(Path("records/{dataset}"), "record set to write")
+    dry_run: bool = flag(False, "say what is there, what is missing and what would be written; write nothing")
+
+    checksums: bool = flag(False, "with --dry_run: compare the SHA-256 of downloaded archives too, where it is known")
 
     def __post_init__(self) -> None:
         if not self.dataset and self.data_dir is not None:
@@ -31,16 +42,67 @@ class Config(ConvertKnobs):
 
 def main(config: Config) -> None:
     """Convert, and say in one line what is there now."""
-    card, root = card_for(config.dataset, config.data_dir)
-    _check_apart(root, config.output_dir)
+    if config.dry_run:
+        _rehearse(config)
+        return
+    card, tree = card_for(config.dataset, config.data_dir, config.level)
+    _check_apart(Path(tree.where()), config.output_dir)
     was_there = (config.output_dir / MANIFEST).is_file() and not config.overwrite
     start = time.monotonic()
-    manifest = convert(card, root, config.output_dir, config)
+    manifest = convert(card, tree, config.output_dir, config)
+    if not (config.output_dir / PAGE).is_file():
+        from fgtl.reports.dataset_page import write_dataset_page  # Matplotlib: half a second
+
+        write_dataset_page(RecordSet.open(config.output_dir))
     if was_there:
         say(f"already converted: {summary(manifest)} -> {config.output_dir}")
     else:
         rate = sum(manifest.counts.values()) / (time.monotonic() - start)
         say(f"converted {summary(manifest)}; {rate:,.0f} images/s -> {config.output_dir}")
+
+
+def _rehearse(config: Config) -> None:
+    """Say what a conversion would find and write; DataError when something is missing."""
+    if config.dataset in card_names() or config.dataset.endswith(".toml"):
+        card = load_card(config.dataset)
+        _show_stock(card, config.data_dir or Path("data") / card.name, config.checksums)
+    card, tree = card_for(config.dataset, config.data_dir, config.level)
+    _check_apart(Path(tree.where()), config.output_dir)
+    plan = plan_conversion(card, tree, config.output_dir, config)
+    splits = ", ".join(
+        f"{split} {sum(len(task.samples) for task in tasks):,} in {len(tasks)} shards"
+        for split, tasks in plan.tasks.items()
+    )
+    free = disk_usage(_nearest(config.output_dir)).free
+    say(f"would write {plan.name}: {splits}; {len(plan.class_names):,} classes -> {config.output_dir}")
+    say(f"images as they are: {plan.source_bytes / 1e9:,.2f} GB; free there: {free / 1e9:,.2f} GB")
+    if plan.source_bytes > free and not config.max_side:
+        warn("That is not enough space: name another --output_dir, or shrink the images with --max_side.")
+    say("Nothing was written.")
+
+
+def _show_stock(card: Card, data_dir: Path, checksums: bool) -> None:
+    """Print a table of the official files; DataError when one is missing or of the wrong size."""
+    stock = take_stock(card, data_dir, checksums=checksums)
+    if not stock:
+        return
+    rows = [
+        [item.archive.name, item.state, *(f"{size:,}" if size else "-" for size in (item.bytes, item.archive.bytes))]
+        for item in stock
+    ]
+    say(table([f"{card.title or card.name} in {data_dir}", "is", "bytes", "expected"], rows))
+    lacking = [item.archive.name for item in stock if item.is_lacking]
+    if lacking:
+        raise DataError(
+            f"{len(lacking)} of {len(stock)} files are missing or not what was published: {', '.join(lacking)}.",
+            expected=f"them in {data_dir}, unpacked or as they were downloaded.",
+            fix=f"The official page is {card.homepage}\nNothing was written.",
+        )
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(above for above in (folder.resolve(), *folder.resolve().parents) if above.exists())
 
 
 def _check_apart(root: Path, output: Path) -> None:
@@ -64,5 +126,11 @@ def summary(manifest: Manifest) -> str:
         phrases.append(f"{report['reencoded']:,} odd images re-encoded ({kinds})")
     if report["skipped"]:
         phrases.append(f"{len(report['skipped']):,} bad images left out, the first {report['skipped'][0]['path']}")
+    copies = report.get("duplicates", {"groups": 0})
+    if copies["groups"]:
+        phrases.append(
+            f"{copies['groups']:,} files are there more than once ({copies['across_splits']:,} in several splits, "
+            f"{copies['other_labels']:,} with several labels; see manifest.json)"
+        )
     phrases.append(f"{sum(file.bytes for file in manifest.files) / 1e6:,.1f} MB")
     return "; ".join(phrases)

@@ -1,10 +1,13 @@
 """Run + record set -> accuracy, confusion, per class, calibration; JSON, table, TensorBoard and the report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fgtl.console import say, table, warn
+from fgtl.data.bad_records import could_not_be_read
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.errors import DataError, UsageError
@@ -25,6 +28,11 @@ class Config(Knobs):
     eval_batch_size: int = flag(100, "images a step, over all devices; changes no figure", low=1)
     devices: tuple[str, ...] = flag((), "e.g. gpu:0,gpu:1 or cpu; default every GPU, else the CPU")
     threads: int = flag(0, "threads that decode images; 0 = one for each core", low=0)
+    bad_records: str = flag(
+        "fail",
+        "what cannot be read: fail ends with its id; skip evaluates the others and says so",
+        choices=("fail", "skip"),
+    )
 
 
 def main(config: Config) -> None:
@@ -33,13 +41,12 @@ def main(config: Config) -> None:
         raise UsageError("--run_dir is missing.", expected="the folder of a finished run.")
     import_tensorflow()
     from fgtl.data.damage import damage_explained
-    from fgtl.data.pipeline import evaluation_batches
     from fgtl.heads.classifier import load_classifier
     from fgtl.reports.metrics import evaluate_predictions
     from fgtl.reports.predictions import Predictions, write_evaluation
     from fgtl.reports.run_report import write_report
     from fgtl.training.distribution import pick_strategy, scope_of
-    from fgtl.training.evaluation import Predictor
+    from fgtl.training.evaluation import Predictor, predict_selection
     from fgtl.training.run import Run
 
     run = Run.open(config.run_dir)
@@ -50,13 +57,18 @@ def main(config: Config) -> None:
     strategy = pick_strategy(config.devices)
     with scope_of(strategy):
         model = load_classifier(run.model)
-    views = run.view_knobs(eval_batch_size=config.eval_batch_size, threads=config.threads)
+    views = run.view_knobs(
+        eval_batch_size=config.eval_batch_size, threads=config.threads, bad_records=config.bad_records
+    )
     with damage_explained(selection):
-        probabilities, labels = Predictor(model, strategy)(evaluation_batches(selection, views), len(selection))
-    result = evaluate_predictions(probabilities, labels, records.class_names)
-    written = write_evaluation(run.evaluations, split, result, Predictions(selection.ids, labels, probabilities))
+        seen, probabilities = predict_selection(Predictor(model, strategy), selection, views)
+    lost = tuple(np.setdiff1d(selection.ids, seen.ids).tolist())
+    result = replace(evaluate_predictions(probabilities, seen.labels, records.class_names), unreadable=lost)
+    written = write_evaluation(run.evaluations, split, result, Predictions(seen.ids, seen.labels, probabilities))
     _draw(run, split, result)
     say(result.table())
+    if lost:
+        say(f"\n{result.count:,} of {len(selection):,} images; {could_not_be_read(lost)}")
     names = records.class_names
     pairs = [[names[pair.true], names[pair.predicted], f"{pair.images:,}"] for pair in result.most_confused(5)]
     if pairs:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fgtl.console import say
+from fgtl.console import say, warn
 from fgtl.data.manifest import MANIFEST
 from fgtl.data.parts import Parts, SplitKnobs, parts_of
 from fgtl.data.quiet import import_tensorflow
@@ -68,6 +68,8 @@ def main(config: Config) -> None:
         say(f"{records.name}: {counts}, {len(records.class_names):,} classes; {plan.describe()} -> {run.folder}")
         with damage_explained(parts.everything):
             _train(config, parts, run, model, strategy)
+        if len(records.bad):
+            warn(f"Other records were trained on in the stead of bad ones, or fewer validated: {records.bad}.")
     say(f"report: {write_report(run.folder, records)}")
     if "test" in records.counts:
         say(f"next: fgtl evaluate --run_dir {shlex.quote(str(run.folder))}")

@@ -1,8 +1,9 @@
 """Conversion: official download -> record set, in parallel, resumable, and finished only when the manifest is there."""
 
+import dataclasses
 import errno
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from PIL import __version__ as pillow_version
 from fgtl import __version__ as fgtl_version
 from fgtl.console import Progress
 from fgtl.converters import READERS
+from fgtl.data.beam_options import check_runner
+from fgtl.data.beam_runner import run_on_beam
+from fgtl.data.duplicates import duplicates_report, find_copies
 from fgtl.data.manifest import (
     LABELS,
     MANIFEST,
@@ -26,32 +30,35 @@ from fgtl.data.output_folder import clear, locked, refuse_foreign
 from fgtl.data.plan import ConvertKnobs, Plan, make_plan
 from fgtl.data.pool import run_tasks, worth_starting
 from fgtl.data.records import RecordSet
-from fgtl.data.shards import WORK_FOLDER, BadImages, ShardResult, ShardTask, finished_shard, write_shard
-from fgtl.datasets import Card
+from fgtl.data.shards import SPOOL, WORK_FOLDER, BadImages, ShardResult, ShardTask, finished_shard, write_shard
+from fgtl.data.tfds_metadata import tfds_files
+from fgtl.datasets import Card, Sample
+from fgtl.downloads import Tree, read_place
 from fgtl.errors import DataError
 from fgtl.files import write_atomically
 
 
-def convert(card: Card, root: Path, output_dir: Path, knobs: ConvertKnobs) -> Manifest:
+def convert(card: Card, tree: Tree, output_dir: Path, knobs: ConvertKnobs) -> Manifest:
     """Write the record set of a data set, or what is missing of it.
 
     Shards that an earlier, interrupted run finished from the same input are kept. The result's bytes depend on the
-    input, the knobs (not `workers`) and the version of Pillow only. A finished record set of the same plan is left as
+    input, the knobs (not `workers` and `runner`) and the version of Pillow only. A finished record set of the same plan is left as
     it is. Memory: the list of samples, and for each worker one image.
 
     Args:
         card: the data set; its layout names the reader.
-        root: the official download.
+        tree: the official download.
         output_dir: the record set's folder: new, empty, or an earlier conversion's.
         knobs: how it is written.
 
     Raises:
+        UsageError: the knobs name a runner that this machine cannot start.
         DataError: the download is not whole; an image is bad and `knobs.on_bad` is "fail"; `output_dir` holds
             something else, or a record set of another plan and `knobs.overwrite` is false.
         FgtlError: another conversion is writing there.
         OSError: writing failed (disk full). Finished shards are kept, and the record set stays unfinished.
     """
-    plan = make_plan(card, root, READERS[card.layout](card, root), output_dir, knobs)
+    plan = plan_conversion(card, tree, output_dir, knobs)
     # A work folder beside a manifest: the earlier run was killed while it tidied up. Then the rest does that.
     if _is_finished(plan, output_dir, knobs) and not (output_dir / WORK_FOLDER).exists():
         return RecordSet.open(output_dir).manifest
@@ -60,10 +67,16 @@ def convert(card: Card, root: Path, output_dir: Path, knobs: ConvertKnobs) -> Ma
         # Again, for what another conversion did while this one made its plan.
         if not _is_finished(plan, output_dir, knobs):
             clear(output_dir, plan)
-            results = _write_shards(plan, knobs)
+            results = _write_shards(plan, knobs, output_dir / WORK_FOLDER)
             _finish(output_dir, plan, results)
         shutil.rmtree(output_dir / WORK_FOLDER)
     return RecordSet.open(output_dir).manifest
+
+
+def plan_conversion(card: Card, tree: Tree, output_dir: Path, knobs: ConvertKnobs) -> Plan:
+    """What `convert` would write. Reads the lists, looks for every image, and writes nothing. Raises DataError as it."""
+    check_runner(knobs, output_dir)
+    return make_plan(card, tree, READERS[card.layout](card, tree), output_dir, knobs)
 
 
 def _is_finished(plan: Plan, output_dir: Path, knobs: ConvertKnobs) -> bool:
@@ -94,26 +107,43 @@ def _differences(there: Manifest, plan: Plan, knobs: ConvertKnobs) -> list[str]:
     return lines
 
 
-def _write_shards(plan: Plan, knobs: ConvertKnobs) -> dict[str, ShardResult]:
+def _write_shards(plan: Plan, knobs: ConvertKnobs, work: Path) -> dict[str, ShardResult]:
     """Shard name -> result, of all shards; those found finished are not written again."""
     results = {task.path.name: result for task in plan.all_tasks if (result := finished_shard(task))}
     left = [task for task in plan.all_tasks if task.path.name not in results]
     images = sum(len(task.samples) for task in plan.all_tasks)
     images_left = sum(len(task.samples) for task in left)
+    _fetch(plan.tree, [sample for task in left for sample in task.samples], work)
     label = f"convert {plan.name}" + (f" ({len(results)} shards were there)" if results else "")
     try:
         with Progress(label, images, done=images - images_left) as progress:
-            workers = worth_starting(knobs.workers, images_left)
-            for task, result in run_tasks(
-                write_shard, left, workers, progress.advance, kept="Finished shards are kept."
-            ):
+            workers = min(worth_starting(knobs.workers, images_left), max(len(left), 1))
+            placed = (_placed(task, plan.tree) for task in left)
+            if knobs.runner:
+                finished = run_on_beam(placed, len(left), knobs, work, progress.advance)
+            else:
+                kept = "Finished shards are kept."
+                finished = run_tasks(write_shard, placed, workers, progress.advance, kept=kept)
+            for task, result in finished:
                 results[task.path.name] = result
     except ExceptionGroup as failures:
-        raise _explained(failures, left) from None
+        raise _explained(failures, plan) from None
     return results
 
 
-def _explained(failures: ExceptionGroup[Exception], tasks: Sequence[ShardTask]) -> Exception:
+def _fetch(tree: Tree, samples: Sequence[Sample], work: Path) -> None:
+    """Make the samples' files readable at random: members of compressed archives are inflated into the work folder."""
+    names = [sample.path for sample in samples if sample.place is None]
+    with Progress("unpack", len(names)) as progress:
+        tree.fetch(names, work / SPOOL, progress.advance)
+
+
+def _placed(task: ShardTask, tree: Tree) -> ShardTask:
+    # Only now: the places of all images at once would double the memory of a large conversion.
+    return dataclasses.replace(task, places=tuple(sample.place or tree.place(sample.path) for sample in task.samples))
+
+
+def _explained(failures: ExceptionGroup[Exception], plan: Plan) -> Exception:
     others = [error for error in failures.exceptions if not isinstance(error, BadImages)]
     # The disk is full: whatever else went wrong came of that.
     others.sort(key=lambda error: getattr(error, "errno", None) != errno.ENOSPC)
@@ -123,7 +153,7 @@ def _explained(failures: ExceptionGroup[Exception], tasks: Sequence[ShardTask]) 
     lines = "\n".join(f"  {path} (id {file.id}): {file.reason}" for path, file in bad)
     count = "An image" if len(bad) == 1 else f"{len(bad)} images"
     return DataError(
-        f"{count} below {tasks[0].root} cannot be stored; others may follow:\n{lines}",
+        f"{count} of {plan.tree.where()} cannot be stored; others may follow:\n{lines}",
         fix="Repair or download them again, or leave such images out with --on_bad=skip. The record set is not finished.",
     )
 
@@ -131,7 +161,8 @@ def _explained(failures: ExceptionGroup[Exception], tasks: Sequence[ShardTask]) 
 def _finish(output_dir: Path, plan: Plan, results: dict[str, ShardResult]) -> None:
     """Write the indexes, labels.txt and, last, the manifest."""
     by_split = {split: [(task, results[task.path.name]) for task in tasks] for split, tasks in plan.tasks.items()}
-    if not any(result.kept for done in by_split.values() for _, result in done):
+    everything, work = [pair for done in by_split.values() for pair in done], output_dir / WORK_FOLDER
+    if not any(result.kept for _, result in everything):
         raise DataError(f"Not one of the images of {plan.name} can be stored.", fix="--on_bad=fail names the reasons.")
     indexes, class_counts = {}, {}
     for split, done in by_split.items():
@@ -147,11 +178,27 @@ def _finish(output_dir: Path, plan: Plan, results: dict[str, ShardResult]) -> No
         class_counts=class_counts,
         settings=plan.settings,
         plan=plan.digest,
-        report=_report([result for done in by_split.values() for _, result in done]),
+        report={**_report([result for _, result in everything]), "duplicates": _duplicates(plan, everything, work)},
         versions={"fgtl": fgtl_version, "pillow": pillow_version},
+        about=plan.about,
     )
     write_atomically(output_dir / LABELS, manifest.labels_text())
+    for name, content in tfds_files(manifest).items():
+        write_atomically(output_dir / name, content)
     write_manifest(output_dir, manifest)
+
+
+def _duplicates(plan: Plan, done: list[tuple[ShardTask, ShardResult]], work: Path) -> dict[str, Any]:
+    samples = [task.samples[position] for task, result in done for position in result.kept]
+    sizes = [size for _, result in done for size in result.source_bytes]
+    crcs = [crc for _, result in done for crc in result.source_crcs]
+
+    def read(suspects: Sequence[Sample]) -> Iterator[bytes]:
+        # A resumed conversion may not have unpacked these in its own time.
+        _fetch(plan.tree, suspects, work)
+        return (read_place(sample.place or plan.tree.place(sample.path)) for sample in suspects)
+
+    return duplicates_report(find_copies(samples, sizes, crcs, read))
 
 
 def _index(done: list[tuple[ShardTask, ShardResult]]) -> Index:

@@ -16,7 +16,10 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 def id_keys(ids: Sequence[str] | NDArray[np.str_]) -> NDArray[np.uint64]:
     """(N,) uint64: the first 8 bytes of each id's BLAKE2b. Python's own hash differs from process to process."""
-    digests = b"".join(hashlib.blake2b(str(name).encode(), digest_size=8).digest() for name in ids)
+    # surrogateescape: an id may be a file name that is not UTF-8.
+    digests = b"".join(
+        hashlib.blake2b(str(name).encode("utf-8", "surrogateescape"), digest_size=8).digest() for name in ids
+    )
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 

@@ -34,6 +34,13 @@ ODDITIES = {
 }
 
 
+# The longest side that libjpeg decodes; the format has room for 65,535.
+JPEG_LIMIT = 65_500
+_JPEG_SEGMENTS = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), *range(0xDA, 0xDE), *range(0xE0, 0xF0), 0xFE))
+# Progressive JPEGs have about ten; encoders that try for the smallest file, some dozens.
+MAX_SCANS = 100
+
+
 class BadImage(DataError):
     """A file that cannot be stored as an image. `reason` is one sentence without the file's name."""
 
@@ -95,10 +102,15 @@ def _read_jpeg(data: bytes, max_pixels: int) -> ImageFacts:
         if length < 2 or marker == 0xD9:
             raise BadImage(f"It is a damaged JPEG: no image data up to byte {position:,}.")
         if marker == 0xDA:  # start of scan
+            in_scan = data[start]
             break
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # not Huffman table, extension, conditioning
+        if marker not in _JPEG_SEGMENTS:
+            raise BadImage(f"It is a damaged JPEG: the marker {marker:02X} at byte {position:,} does not belong there.")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xCC):  # frame headers, but not tables
             precision, height, width, components = struct.unpack_from(">BHHB", data, start)
             check_size("JPEG", width, height, max_pixels)
+            if max(width, height) > JPEG_LIMIT:
+                raise BadImage(f"It is a JPEG of {width:,} x {height:,} pixels; decoders end at {JPEG_LIMIT:,} a side.")
             frame = marker, precision, components, width, height
         elif marker == 0xE1 and data.startswith(b"Exif\0", start):
             orientation = exif_orientation(data[start + 6 : position + 2 + length])
@@ -114,10 +126,19 @@ def _read_jpeg(data: bytes, max_pixels: int) -> ImageFacts:
     marker, precision, components, width, height = frame
     if components not in (1, 3, 4):
         raise BadImage(f"It is a JPEG of {components} channels.")
+    if marker not in (0xC0, 0xC1) or in_scan < components:
+        _check_scans(data, position)
     oddities = _jpeg_oddities(marker, precision, components, transform)
     if orientation != 1:
         oddities = ("rotated", *oddities)
-    return ImageFacts("jpeg", width, height, oddities, orientation, lossy=True)
+    return ImageFacts("jpeg", width, height, oddities, orientation, lossy=marker not in (0xC3, 0xC7, 0xCB, 0xCF))
+
+
+def _check_scans(data: bytes, start: int) -> None:
+    # Each scan may be a few bytes and costs a decoder a walk over the whole picture: 5 ms for 64 million pixels.
+    scans = data.count(b"\xff\xda", start)
+    if scans > MAX_SCANS:
+        raise BadImage(f"It is a JPEG of {scans:,} scans; more than {MAX_SCANS} serve only to keep decoders busy.")
 
 
 def _jpeg_oddities(marker: int, precision: int, components: int, transform: int | None) -> tuple[str, ...]:
@@ -151,18 +172,21 @@ def exif_orientation(tiff: bytes) -> int:
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_KINDS = {0: (), 2: (), 3: ("palette",), 4: ("alpha",), 6: ("alpha",)}
+_PNG_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
 def read_png(data: bytes, max_pixels: int) -> ImageFacts:
     """Facts of a PNG from its chunk list, which must reach the end chunk. Raises BadImage."""
-    if len(data) < 33 or data[12:16] != b"IHDR":
+    if len(data) < 33 or data[8:16] != b"\0\0\0\x0dIHDR":
         raise BadImage(f"It is a PNG without a header in its {len(data):,} bytes.")
-    width, height, bits, kind = struct.unpack_from(">IIBB", data, 16)
+    width, height, bits, kind, *methods = struct.unpack_from(">IIBBBBB", data, 16)
     if zlib.crc32(data[12:29]) != int.from_bytes(data[29:33], "big"):
         raise BadImage("It is a damaged PNG: the checksum of its header is wrong.")
     check_size("PNG", width, height, max_pixels)
     if kind not in _PNG_KINDS:
         raise BadImage(f"It is a damaged PNG: there is no colour type {kind}.")
+    if bits not in _PNG_BITS[kind] or methods not in ([0, 0, 0], [0, 0, 1]):
+        raise BadImage("It is a damaged PNG: its header asks for a coding that there is not.")
     oddities, orientation, has_pixels, position = list(_PNG_KINDS[kind]), 1, False, 33
     if bits != 8:
         oddities.append("16-bit" if bits == 16 else "low bit depth")
@@ -174,6 +198,8 @@ def read_png(data: bytes, max_pixels: int) -> ImageFacts:
             break
         if name == b"IDAT":
             has_pixels = True
+        elif name == b"IHDR":
+            raise BadImage(f"It is a damaged PNG: a second header at byte {position:,}.")
         elif name == b"tRNS" and "alpha" not in oddities:
             oddities.append("alpha")
         elif name == b"acTL":
@@ -186,3 +212,20 @@ def read_png(data: bytes, max_pixels: int) -> ImageFacts:
     if orientation != 1:
         oddities.insert(0, "rotated")
     return ImageFacts("png", width, height, tuple(dict.fromkeys(oddities)), orientation)
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of a WebP by its first chunk. BadImage: it has none.
+
+    Source: the WebP container specification, and RFC 6386 9.1 for the lossy key frame.
+    """
+    kind = data[12:16]
+    if kind == b"VP8X" and len(data) >= 30:
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if kind == b"VP8L" and len(data) >= 25:
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 " and len(data) >= 30:
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    raise BadImage(f"It is a damaged WebP: its {len(data):,} bytes hold no size.")

@@ -15,6 +15,11 @@ class ReadKnobs(Knobs):
     cache: str = flag(
         "none", "ram: hold the shards' bytes in memory (encoded images, not pixels)", choices=("none", "ram")
     )
+    bad_records: str = flag(
+        "fail",
+        "what cannot be read: fail ends with its id; skip names it and goes on, up to 5 %",
+        choices=("fail", "skip"),
+    )
 
 
 @dataclass(frozen=True)

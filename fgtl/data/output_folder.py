@@ -6,9 +6,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fgtl.data.companions import COMPANIONS
 from fgtl.data.manifest import LABELS, MANIFEST, index_name, read_manifest
 from fgtl.data.plan import Plan
-from fgtl.data.shards import WORK_FOLDER, finished_shard
+from fgtl.data.shards import SPOOL, WORK_FOLDER, finished_shard
+from fgtl.data.stage import adopt_shards
 from fgtl.datasets import SPLITS
 from fgtl.errors import DataError, FgtlError
 from fgtl.files import PARTIAL, read_json, sync, write_json
@@ -21,14 +23,14 @@ _LOCK = "lock"
 
 def _own_files(plan: Plan) -> set[str]:
     indexes = {index_name(split) for split in SPLITS}
-    return {task.path.name for task in plan.all_tasks} | indexes | {MANIFEST, LABELS}
+    return {task.path.name for task in plan.all_tasks} | indexes | {MANIFEST, LABELS, *COMPANIONS}
 
 
 def _earlier_files(output_dir: Path) -> set[str]:
     """What earlier conversions wrote, or were about to write, in this folder."""
     names: set[str] = set()
     if (output_dir / MANIFEST).is_file():
-        names |= {MANIFEST, LABELS}
+        names |= {MANIFEST, LABELS, *COMPANIONS}
         # A damaged manifest names no files; --overwrite can then still replace those that the new plan names too.
         with suppress(DataError):
             names |= {file.file for file in read_manifest(output_dir).files}
@@ -83,10 +85,12 @@ def clear(output_dir: Path, plan: Plan) -> None:
     was_finished = (output_dir / MANIFEST).is_file()
     (output_dir / MANIFEST).unlink(missing_ok=True)
     sync(output_dir)
-    kept = set() if was_finished else {task.path.name for task in plan.all_tasks if finished_shard(task)}
+    tasks = [] if was_finished else plan.all_tasks
+    adopt_shards(output_dir / WORK_FOLDER, tasks)
+    kept = {task.path.name for task in tasks if finished_shard(task)}
     for entry in list(output_dir.iterdir()):
         if _final_name(entry.name) in earlier | _own_files(plan) and entry.name not in kept:
             entry.unlink()
     for sidecar in (output_dir / WORK_FOLDER).iterdir():
-        if sidecar.name not in (_PLAN, _LOCK) and sidecar.name.removesuffix(".json") not in kept:
+        if sidecar.name not in (_PLAN, _LOCK, SPOOL) and sidecar.name.removesuffix(".json") not in kept:
             sidecar.unlink()

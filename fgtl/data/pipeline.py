@@ -8,9 +8,7 @@ Everything random is settled in the first stage, from (seed, epoch, id); the sec
 an element holds does not depend on threads, batch size, or where the stream was started.
 """
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,19 +17,18 @@ from numpy.typing import NDArray
 from fgtl.data import example
 from fgtl.data.augment import colour, draw_augmentation, mirror
 from fgtl.data.crops import centre_windows
-from fgtl.data.decode import ACCURATE, FAST, decode_window, resize
+from fgtl.data.decode import ACCURATE, FAST, resize
 from fgtl.data.draws import id_keys, image_keys
+from fgtl.data.image_stream import Arrays, Source, image_stream
 from fgtl.data.images import inspect
 from fgtl.data.knobs import InputKnobs, ReadKnobs, ViewKnobs
 from fgtl.data.order import positions_of, rows_at
 from fgtl.data.pool import usable_cores
+from fgtl.data.record_reader import RecordReader, substitutes
 from fgtl.data.records import Selection
 from fgtl.errors import InputError
 
-# Images that one call into Python prepares: enough that the call costs nothing beside decoding.
-CHUNK = 32
-
-Arrays = tuple[NDArray[Any], ...]
+_LABEL, _LOOK, _WEIGHT = tf.TensorSpec((), tf.int32), tf.TensorSpec((3,), tf.float32), tf.TensorSpec((), tf.float32)
 
 
 def training_batches(selection: Selection, knobs: InputKnobs, *, steps: range) -> tf.data.Dataset:
@@ -39,6 +36,9 @@ def training_batches(selection: Selection, knobs: InputKnobs, *, steps: range) -
 
     Element k is step `steps[k]`, whatever other steps are asked for: a run that is resumed asks for the rest of them.
     Reading starts at once at any step (see `fgtl.data.order`).
+
+    With `--bad_records skip` another record, drawn by (seed, epoch, id), takes the place of one that cannot be read,
+    with the augmentation of that place; all other places are as they would be.
 
     Args:
         selection: N >= 1 images; fewer than a batch will do.
@@ -52,58 +52,77 @@ def training_batches(selection: Selection, knobs: InputKnobs, *, steps: range) -
     """
     if len(steps) and min(steps[0], steps[-1]) < 0:
         raise InputError(f"steps is {steps}.", expected="steps counted from 0.")
-    read = _reader(selection, knobs)
+    reader = RecordReader(selection, knobs, FAST)
     ids = id_keys(selection.ids)
 
-    def prepare(first: int, last: int) -> Arrays:
+    def drawn(first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         rows, epochs = rows_at(positions_of(steps, knobs.batch_size, first, last), knobs.seed, len(selection))
-        keys = image_keys(knobs.seed, epochs, ids[rows])
-        drawn = draw_augmentation(keys, selection.heights[rows], selection.widths[rows], knobs)
-        return read(rows), drawn.windows, drawn.looks, selection.labels[rows]
+        return rows, image_keys(knobs.seed, epochs, ids[rows])
 
-    def finish(payload: tf.Tensor, window: tf.Tensor, look: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        image = _square(payload, window, knobs, FAST)
+    def view(rows: NDArray[np.int64], keys: NDArray[np.uint64]) -> Arrays:
+        augmentation = draw_augmentation(keys, selection.heights[rows], selection.widths[rows], knobs)
+        return reader.payloads(rows), augmentation.windows, augmentation.looks, selection.labels[rows]
+
+    def replace(place: int) -> Arrays:
+        (row,), key = drawn(place, place + 1)
+        rows = substitutes(int(row), key, len(selection))
+        return next(reader.sound(rows, lambda row: view(np.array([row]), key)))
+
+    def finish(pixels: tf.Tensor, look: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        image = _square(pixels, knobs)
         if knobs.flip:
             image = mirror(image, look[0] > 0)
         if knobs.colour == "fast":
             image = colour(image, look[1], look[2])
         return image, label
 
-    signature = (*_PAYLOAD_AND_WINDOW, tf.TensorSpec((3,), tf.float32), tf.TensorSpec((), tf.int32))
-    images = _images(len(steps) * knobs.batch_size, prepare, signature, finish, _threads(knobs))
-    return _batches(images, len(steps), knobs.batch_size, knobs)
+    count = len(steps) * knobs.batch_size
+    source = Source(count, lambda *span: view(*drawn(*span)), (_LOOK, _LABEL), replace if reader.tolerant else None)
+    return _batches(
+        image_stream(source, finish, dct=FAST, threads=_threads(knobs)), knobs.batch_size, len(steps), knobs
+    )
 
 
 def evaluation_batches(selection: Selection, knobs: ViewKnobs) -> tf.data.Dataset:
     """Every image once, in the selection's order, as its centre crop.
 
     The last batch is filled up with copies of the last image, of weight 0: all batches have one shape, and no replica
-    ever gets an empty one.
+    ever gets an empty one. With `--bad_records skip` one that cannot be read is a black image of weight 0 in its place.
 
     Args:
         selection: N >= 1 images.
 
     Returns:
         Dataset of ceil(N / B) elements (images (B, S, S, 3) float32 in 0..255, labels (B,) int32, weights (B,)
-        float32: 1 real, 0 filling), B = `knobs.eval_batch_size`.
+        float32: 1 real, 0 filling or bad), B = `knobs.eval_batch_size`.
 
     Raises:
         InputError: the selection is empty.
     """
-    read = _reader(selection, knobs)
+    reader = RecordReader(selection, knobs, ACCURATE)
+
+    def view(rows: NDArray[np.int64]) -> Arrays:
+        windows = centre_windows(selection.heights[rows], selection.widths[rows], knobs.eval_crop)
+        return reader.payloads(rows), windows, selection.labels[rows]
 
     def prepare(first: int, last: int) -> Arrays:
         rows, weights = _rows_and_weights(first, last, len(selection))
-        windows = centre_windows(selection.heights[rows], selection.widths[rows], knobs.eval_crop)
-        return read(rows), windows, selection.labels[rows], weights
+        return *view(rows), weights
 
-    def finish(payload: tf.Tensor, window: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _square(payload, window, knobs, ACCURATE), label, weight
+    def replace(place: int) -> Arrays:
+        row = min(place, len(selection) - 1)
+        # It is not sound; this names it.
+        next(reader.sound([row], lambda row: view(np.array([row]))), None)
+        return np.zeros((1, 1, 3), np.uint8), selection.labels[row], np.zeros((), np.float32)
 
-    signature = (*_PAYLOAD_AND_WINDOW, tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32))
+    def finish(pixels: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return _square(pixels, knobs), label, weight
+
     batches = -(-len(selection) // knobs.eval_batch_size)
-    images = _images(batches * knobs.eval_batch_size, prepare, signature, finish, _threads(knobs))
-    return _batches(images, batches, knobs.eval_batch_size, knobs)
+    count = batches * knobs.eval_batch_size
+    source = Source(count, prepare, (_LABEL, _WEIGHT), replace if reader.tolerant else None)
+    images = image_stream(source, finish, dct=ACCURATE, threads=_threads(knobs))
+    return _batches(images, knobs.eval_batch_size, batches, knobs)
 
 
 def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
@@ -138,31 +157,17 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
         ]
         return np.array(payloads, object), windows[rows], weights
 
-    def finish(payload: tf.Tensor, window: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _square(payload, window, knobs, ACCURATE), weight
+    def finish(pixels: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return _square(pixels, knobs), weight
 
-    signature = (*_PAYLOAD_AND_WINDOW, tf.TensorSpec((), tf.float32))
     batches = -(-len(files) // knobs.eval_batch_size)
-    images = _images(batches * knobs.eval_batch_size, prepare, signature, finish, _threads(knobs))
-    return _batches(images, batches, knobs.eval_batch_size, knobs)
+    source = Source(batches * knobs.eval_batch_size, prepare, (_WEIGHT,))
+    images = image_stream(source, finish, dct=ACCURATE, threads=_threads(knobs))
+    return _batches(images, knobs.eval_batch_size, batches, knobs)
 
 
-_PAYLOAD_AND_WINDOW = (tf.TensorSpec((), tf.string), tf.TensorSpec((4,), tf.int32))
-_FEATURES = {key: tf.io.FixedLenFeature((), tf.string) for key in (example.IMAGE, example.FORMAT)}
-
-
-def _square(payload: tf.Tensor, window: tf.Tensor, knobs: ViewKnobs, dct: str) -> tf.Tensor:
-    record = tf.io.parse_single_example(payload, _FEATURES)
-    image = decode_window(record[example.IMAGE], record[example.FORMAT], window, dct=dct)
-    return resize(image, knobs.image_size, legacy=knobs.legacy_resize)
-
-
-def _reader(selection: Selection, knobs: ReadKnobs) -> Callable[[NDArray[np.int64]], NDArray[Any]]:
-    """rows (n,) -> payloads (n,) object; with `--cache ram` each record is read from disk once."""
-    if not len(selection):
-        raise InputError("The selection holds no images.", expected="at least one.")
-    payload = functools.cache(selection.payload) if knobs.cache == "ram" else selection.payload
-    return lambda rows: np.array([payload(row) for row in rows.tolist()], object)
+def _square(pixels: tf.Tensor, knobs: ViewKnobs) -> tf.Tensor:
+    return resize(pixels, knobs.image_size, legacy=knobs.legacy_resize)
 
 
 def _rows_and_weights(first: int, last: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -170,27 +175,7 @@ def _rows_and_weights(first: int, last: int, count: int) -> tuple[NDArray[np.int
     return np.minimum(positions, count - 1), (positions < count).astype(np.float32)
 
 
-def _images(
-    count: int,
-    prepare: Callable[[int, int], Arrays],
-    signature: tuple[tf.TensorSpec, ...],
-    finish: Callable[..., tuple[tf.Tensor, ...]],
-    threads: int,
-) -> tf.data.Dataset:
-    """`finish` of each of `count` images, in order; `prepare(first, last)` gives the arrays of some in a row."""
-
-    def prepared(chunk: NDArray[np.int64]) -> Arrays:
-        return prepare(int(chunk) * CHUNK, min((int(chunk) + 1) * CHUNK, count))
-
-    def load(chunk: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        arrays = tf.numpy_function(prepared, [chunk], [spec.dtype for spec in signature])
-        return tuple(tf.ensure_shape(array, (None, *spec.shape)) for array, spec in zip(arrays, signature, strict=True))
-
-    chunks = tf.data.Dataset.range(-(-count // CHUNK)).map(load).prefetch(2)
-    return chunks.unbatch().map(finish, num_parallel_calls=threads, deterministic=True)
-
-
-def _batches(images: tf.data.Dataset, count: int, batch_size: int, knobs: ReadKnobs) -> tf.data.Dataset:
+def _batches(images: tf.data.Dataset, batch_size: int, count: int, knobs: ReadKnobs) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
     options.threading.private_threadpool_size = _threads(knobs)

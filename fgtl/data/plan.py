@@ -1,6 +1,6 @@
 """What a conversion will write, settled before the first image is read."""
 
-import os
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,22 +9,28 @@ from typing import Any
 from PIL import __version__ as pillow_version
 
 from fgtl.data.images import ImagePolicy
-from fgtl.data.shards import RECORD_FORMAT, ShardTask, fingerprint_of, place_of
+from fgtl.data.shards import RECORD_FORMAT, ShardTask, fingerprint_of
 from fgtl.data.splits import hash_order
+from fgtl.data.subset import SubsetKnobs, subset
 from fgtl.datasets import SPLITS, Card, Sample
+from fgtl.downloads import Tree
 from fgtl.errors import DataError
 from fgtl.knobs import LARGEST_SEED, flag
 
 NAMINGS = ("tfds", "slim")
+POLICY = tuple(field.name for field in dataclasses.fields(ImagePolicy))
 
 
 @dataclass(frozen=True)
-class ConvertKnobs(ImagePolicy):
+class ConvertKnobs(ImagePolicy, SubsetKnobs):
     """How a record set is written."""
 
     num_shards: int = flag(10, "shards of each split", low=1, high=99_999)
     seed: int = flag(
-        0, "order of the training records; the other splits keep the order of the lists", low=0, high=LARGEST_SEED
+        0,
+        "order of the training records, and which --max_per_class keeps; other splits keep the order of the lists",
+        low=0,
+        high=LARGEST_SEED,
     )
     shard_names: str = flag(
         "tfds", "tfds: NAME-train.tfrecord-00000-of-00010; slim: train_00000-of-00010.tfrecord", choices=NAMINGS
@@ -32,7 +38,9 @@ class ConvertKnobs(ImagePolicy):
     on_bad: str = flag(
         "fail", "an image that cannot be stored stops the conversion, or is left out", choices=("fail", "skip")
     )
-    workers: int = flag(0, "processes; 0 = one a core", low=0)
+    workers: int = flag(0, "processes on this machine; 0 = one a core", low=0)
+    runner: str = flag("", "Apache Beam runner instead: DirectRunner, FlinkRunner, DataflowRunner, ... (extra: beam)")
+    runner_options: str = flag("", "its options: '--name=value --name=value', or @FILE")
     overwrite: bool = flag(False, "replace a finished record set that was made from something else")
 
 
@@ -41,18 +49,23 @@ class Plan:
     """All shards to write.
 
     Attributes:
-        name, class_names, part_names: of the record set.
+        name, class_names, part_names, about: of the record set.
+        tree: where the images are read.
         tasks: split -> its shards in order.
         settings: what was asked for, as the manifest keeps it.
+        source_bytes: size of all image files together, as they are.
         digest: sha256 over the settings and every image's id, label, annotations, place and size.
     """
 
     name: str
     class_names: tuple[str, ...]
     part_names: tuple[str, ...]
+    about: Mapping[str, str]
+    tree: Tree
     tasks: Mapping[str, tuple[ShardTask, ...]]
     settings: Mapping[str, Any]
     digest: str
+    source_bytes: int
 
     @property
     def all_tasks(self) -> list[ShardTask]:
@@ -60,7 +73,7 @@ class Plan:
         return [task for tasks in self.tasks.values() for task in tasks]
 
 
-def make_plan(card: Card, root: Path, samples: Iterable[Sample], output_dir: Path, knobs: ConvertKnobs) -> Plan:
+def make_plan(card: Card, tree: Tree, samples: Iterable[Sample], output_dir: Path, knobs: ConvertKnobs) -> Plan:
     """Order the samples, cut them into shards and fingerprint each shard.
 
     Shards of a split hold ceil(N / num_shards) records, the last ones fewer or none.
@@ -68,18 +81,23 @@ def make_plan(card: Card, root: Path, samples: Iterable[Sample], output_dir: Pat
     Raises:
         DataError: no sample, an id twice, a label with two names, or an id or label that cannot be stored.
     """
+    part = subset(card, list(samples), knobs, knobs.seed)
+    card = part.card
     by_split: dict[str, list[Sample]] = {split: [] for split in SPLITS}
-    for sample in samples:
+    for sample in part.samples:
         by_split[sample.split].append(sample)
     by_split = {split: listed for split, listed in by_split.items() if listed}
     everything = [sample for listed in by_split.values() for sample in listed]
     if not everything:
-        raise DataError(f"{root} holds no image.", expected=f"the {card.layout} layout of {card.title or card.name}.")
-    _check_ids(everything, root)
+        raise DataError(
+            f"{tree.where()} holds no image.", expected=f"the {card.layout} layout of {card.title or card.name}."
+        )
+    _check_ids(everything)
     class_names = _class_names(card, everything)
     part_names = card.part_names or tuple(dict.fromkeys(part.name for sample in everything for part in sample.parts))
-    settings = _settings(card, by_split, knobs)
-    tasks, digests = {}, []
+    settings = {**_settings(card, by_split, knobs), **part.settings}
+    policy = ImagePolicy(**{name: getattr(knobs, name) for name in POLICY})
+    tasks, digests, source_bytes = {}, [], 0
     for split, listed in by_split.items():
         if split == "train":
             listed = [listed[row] for row in hash_order(knobs.seed, "shards", [sample.id for sample in listed])]
@@ -88,14 +106,18 @@ def make_plan(card: Card, root: Path, samples: Iterable[Sample], output_dir: Pat
         cut = []
         for number, name in enumerate(names):
             chunk = tuple(listed[number * size : (number + 1) * size])
-            digests.append(_digest(chunk, root, part_names, knobs))
+            rows = [_row(sample, tree) for sample in chunk]
+            source_bytes += sum(max(row[2], 0) for row in rows)
+            digests.append(
+                fingerprint_of([RECORD_FORMAT, part_names, *(getattr(knobs, name) for name in POLICY), *rows])
+            )
             fingerprint = fingerprint_of([digests[-1], name, pillow_version])
             skip_bad = knobs.on_bad == "skip"
-            cut.append(ShardTask(output_dir / name, chunk, root, part_names, knobs, skip_bad, fingerprint))
+            cut.append(ShardTask(output_dir / name, chunk, part_names, policy, skip_bad, fingerprint))
         tasks[split] = tuple(cut)
     # Pillow's version is not in this digest: a finished record set stays good when Pillow is updated.
     digest = fingerprint_of([sorted(settings.items()), class_names, *digests])
-    return Plan(card.name, class_names, part_names, tasks, settings, digest)
+    return Plan(card.name, class_names, part_names, _about(card), tree, tasks, settings, digest, source_bytes)
 
 
 def shard_names(name: str, split: str, knobs: ConvertKnobs, *, has_validation: bool) -> list[str]:
@@ -115,18 +137,25 @@ def _settings(card: Card, by_split: Mapping[str, list[Sample]], knobs: ConvertKn
     return {
         "dataset": card.name,
         "card_sha256": card.sha256,
+        "level": card.level,
         "images": {split: len(listed) for split, listed in by_split.items()},
         "record_format": RECORD_FORMAT,
-        **{name: getattr(knobs, name) for name in ("num_shards", "seed", "shard_names", "odd", "check", "max_pixels")},
+        **{name: getattr(knobs, name) for name in ("num_shards", "seed", "shard_names", *POLICY)},
     }
 
 
-def _check_ids(samples: list[Sample], root: Path) -> None:
+def _about(card: Card) -> dict[str, str]:
+    """What a person wants to know of a record set's origin; goes into the manifest."""
+    told = {name: getattr(card, name) for name in ("title", "homepage", "licence", "citation", "layout", "level")}
+    return {name: text for name, text in told.items() if text}
+
+
+def _check_ids(samples: list[Sample]) -> None:
     seen: dict[str, Sample] = {}
     for sample in samples:
         other = seen.setdefault(sample.id, sample)
         if other is not sample:
-            places = " and ".join(f"{place_of(one.path, root)} ({one.split})" for one in (other, sample))
+            places = " and ".join(f"{one.path} ({one.split})" for one in (other, sample))
             raise DataError(f"Two images have the id {sample.id!r}: {places}.", expected="every image listed once.")
         if not sample.id or "\0" in sample.id:
             raise DataError(f"{sample.path} has the id {sample.id!r}.", expected="a text without NUL characters.")
@@ -146,18 +175,10 @@ def _class_names(card: Card, samples: list[Sample]) -> tuple[str, ...]:
     return tuple(names.get(label, str(label)) for label in range(count))
 
 
-def _digest(chunk: tuple[Sample, ...], root: Path, part_names: tuple[str, ...], knobs: ConvertKnobs) -> str:
-    rows = [_row(sample, root) for sample in chunk]
-    return fingerprint_of([RECORD_FORMAT, part_names, knobs.odd, knobs.check, knobs.max_pixels, *rows])
-
-
-def _row(sample: Sample, root: Path) -> tuple[Any, ...]:
+def _row(sample: Sample, tree: Tree) -> tuple[Any, ...]:
     """Everything about a sample that reaches its record, with the file's size in place of its content."""
-    try:
-        size = os.stat(sample.path).st_size  # noqa: PTH116 (once an image: Path.stat costs half as much again)
-    except OSError:
-        size = -1  # named as a bad image when its turn comes
+    # -1 for a file that is not there: named as a bad image when its turn comes.
+    size = tree.size(sample.path) if sample.place is None else sample.place.length
     boxes = tuple((box.x0, box.y0, box.x1, box.y1) for box in sample.boxes)
     parts = tuple((part.name, part.x, part.y, part.visible) for part in sample.parts)
-    place = place_of(sample.path, root)
-    return (sample.id, place, size, sample.label, sample.class_name, boxes, parts, sample.hierarchy)
+    return (sample.id, sample.path, size, sample.label, sample.class_name, boxes, parts, sample.hierarchy)

@@ -4,9 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing.connection import wait as wait_for_any
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ Advance = Callable[[int], None]
 # The least work for which a process is worth its start.
 _IMAGES_PER_WORKER = 500
 _SECONDS_BETWEEN_LOOKS = 0.2
+# Tasks given out for each worker: the one it works on and the next.
+_WAITING = 2
 # Units a worker gathers before it takes the lock of the shared counter.
 _UNITS_AT_ONCE = 16
 
@@ -36,7 +39,7 @@ def worth_starting(asked: int, images: int) -> int:
 
 def run_tasks(
     function: Callable[[Task, Advance], Result],
-    tasks: Sequence[Task],
+    tasks: Iterable[Task],
     workers: int,
     advance: Advance,
     *,
@@ -49,6 +52,7 @@ def run_tasks(
     and results must then be picklable. Workers stop when this process is killed, even by SIGKILL.
 
     Args:
+        tasks: taken one by one, shortly before their turn.
         function: calls its second argument with the units (images) it has done since.
         advance: is called here with the units done by all workers.
         kept: what the message about a killed worker says of the work done so far.
@@ -58,14 +62,14 @@ def run_tasks(
             yielded, or in the group too.
         FgtlError: a worker was killed.
     """
-    if workers <= 1 or len(tasks) <= 1:
+    if workers <= 1:
         yield from _here(function, tasks, advance)
     else:
-        yield from _in_processes(function, tasks, min(workers, len(tasks)), advance, kept)
+        yield from _in_processes(function, iter(tasks), workers, advance, kept)
 
 
 def _here(
-    function: Callable[[Task, Advance], Result], tasks: Sequence[Task], advance: Advance
+    function: Callable[[Task, Advance], Result], tasks: Iterable[Task], advance: Advance
 ) -> Iterator[tuple[Task, Result]]:
     for task in tasks:
         try:
@@ -76,7 +80,7 @@ def _here(
 
 
 def _in_processes(
-    function: Callable[[Task, Advance], Result], tasks: Sequence[Task], workers: int, advance: Advance, kept: str
+    function: Callable[[Task, Advance], Result], tasks: Iterator[Task], workers: int, advance: Advance, kept: str
 ) -> Iterator[tuple[Task, Result]]:
     context = multiprocessing.get_context("spawn")
     counter, stop = context.Value("q", 0), context.Event()
@@ -84,21 +88,22 @@ def _in_processes(
     seen = 0
     failures: list[Exception] = []
     try:
-        pending = {pool.submit(_in_worker, function, task): task for task in tasks}
+        pending = {pool.submit(_in_worker, function, task): task for task in islice(tasks, workers * _WAITING)}
         while pending:
             done, _ = wait(pending, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
             now = counter.value
             advance(now - seen)
             seen = now
-            for future in done:
-                task = pending.pop(future)
-                failure = _failure_of(future)
-                if failure is None:
-                    yield task, future.result()
-                elif not future.cancelled():
-                    failures.append(failure)
+            finished = [(pending.pop(future), future) for future in done]
+            failures += [failure for _, future in finished if (failure := _failure_of(future))]
             if failures:
                 pending = {future: task for future, task in pending.items() if not future.cancel()}
+            else:
+                more = islice(tasks, len(finished))
+                pending |= {pool.submit(_in_worker, function, task): task for task in more}
+            for task, future in finished:
+                if not future.cancelled() and _failure_of(future) is None:
+                    yield task, future.result()
     finally:
         # Reached early when the caller gives up (Ctrl-C): workers then stop at their next image.
         stop.set()

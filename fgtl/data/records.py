@@ -1,21 +1,21 @@
-"""A finished record set on disk, and a selection of its records that can be read in any order."""
+"""A finished record set on disk, opened to select records from it."""
 
-import os
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fgtl.data.example import IMAGE, decode_example
+from fgtl.data.bad_records import BadRecords
 from fgtl.data.manifest import MANIFEST, Index, Manifest, read_index, read_manifest
+from fgtl.data.selection import COLUMNS, Selection
+from fgtl.data.shard_reader import ShardReader
 from fgtl.data.splits import parse_expression
-from fgtl.data.tfrecord import FOOTER_BYTES, HEADER_BYTES, unframed
 from fgtl.errors import DataError, UsageError
 from fgtl.files import sha256_of
+
+__all__ = ["RecordSet", "Selection"]
 
 
 class RecordSet:
@@ -25,6 +25,7 @@ class RecordSet:
         folder: where it is.
         manifest: its manifest.
         shard_paths: every shard of every split; `Selection.shards` counts along it.
+        bad: the records that could not be read and were left out so far, where that was asked for.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -32,7 +33,8 @@ class RecordSet:
         self.manifest = manifest
         self.shard_paths = tuple(folder / shard.file for shards in manifest.shards.values() for shard in shards)
         self._indexes: dict[str, Index] = {}
-        self._reader = _ShardReader(self.shard_paths)
+        self.bad = BadRecords()
+        self._reader = ShardReader(self.shard_paths)
 
     @classmethod
     def open(cls, folder: Path) -> "RecordSet":
@@ -91,13 +93,15 @@ class RecordSet:
             DataError: the split's index is damaged.
         """
         terms = parse_expression(expression, self.counts)
+        if _overlap(terms, self.counts):
+            raise UsageError(f"{expression!r} selects some images twice.", expected="parts that do not overlap.")
         parts = [self._whole(split).take(rows) for split, rows in terms]
-        picked = Selection(self, *(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
+        # A single part stays a view: the ids of millions of images are not copied.
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS)
+        picked = parts[0] if len(parts) == 1 else Selection(self, *columns)
         if not len(picked):
             sizes = ", ".join(f"{split} {count:,}" for split, count in self.counts.items())
             raise UsageError(f"{expression!r} selects no image of {self.folder}.", expected=f"a part of: {sizes}.")
-        if len(np.unique(np.stack([picked.shards, picked.offsets]), axis=1).T) < len(picked):
-            raise UsageError(f"{expression!r} selects some images twice.", expected="parts that do not overlap.")
         return picked
 
     def read(self, shard: int, offset: int, length: int) -> bytes:
@@ -123,92 +127,13 @@ class RecordSet:
         return self._indexes[split]
 
 
-_COLUMNS = ("shards", "offsets", "lengths", "labels", "ids", "heights", "widths")
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """Some records of a record set, in an order of their own. Holds no image; reads one when asked.
-
-    Attributes:
-        records: the set they belong to.
-        shards: (N,) int32, index into `shard_paths`.
-        offsets: (N,) int64, byte offset of the payload in its shard.
-        lengths: (N,) int64, bytes of the payload.
-        labels: (N,) int32.
-        ids: (N,) unicode.
-        heights, widths: (N,) int32, pixels of the stored image.
-    """
-
-    records: RecordSet
-    shards: np.ndarray
-    offsets: np.ndarray
-    lengths: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray
-    heights: np.ndarray
-    widths: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.shards)
-
-    @property
-    def shard_paths(self) -> tuple[Path, ...]:
-        """What `shards` points into: all shards of the record set."""
-        return self.records.shard_paths
-
-    def take(self, indices: Any) -> "Selection":
-        """The records at `indices` (any NumPy index of the first axis), in that order."""
-        return Selection(self.records, *(getattr(self, name)[indices] for name in _COLUMNS))
-
-    def payload(self, position: int) -> bytes:
-        """The serialised tf.Example of one record.
-
-        Raises:
-            RecordDamage: its checksums differ, or the shard was cut short.
-        """
-        return self.records.read(int(self.shards[position]), int(self.offsets[position]), int(self.lengths[position]))
-
-    def example(self, position: int) -> dict[str, Any]:
-        """One record, decoded: key -> list of bytes or NumPy array (fgtl.data.example)."""
-        return decode_example(self.payload(position))
-
-    def image(self, position: int) -> bytes:
-        """The stored image file's bytes of one record."""
-        return self.example(position)[IMAGE][0]
-
-
-class _ShardReader:
-    """Positioned reads without a shared cursor, so threads need no lock around them."""
-
-    # Descriptors are scarce (1024 by default); shards behind the first 256 are opened for each read.
-    kept_open = 256
-
-    def __init__(self, paths: tuple[Path, ...]) -> None:
-        self._paths = paths
-        self._handles: dict[int, int] = {}
-        self._lock = threading.Lock()
-
-    def payload(self, shard: int, offset: int, length: int) -> bytes:
-        start, whole = offset - HEADER_BYTES, HEADER_BYTES + length + FOOTER_BYTES
-        record = self._on_handle(shard, lambda handle: os.pread(handle, whole, start))
-        return unframed(record, str(self._paths[shard]), start)
-
-    def _on_handle(self, shard: int, read: Callable[[int], bytes]) -> bytes:
-        handle = self._handles.get(shard)
-        if handle is None and shard < self.kept_open:
-            with self._lock:
-                handle = self._handles.get(shard)
-                if handle is None:
-                    handle = self._handles[shard] = os.open(self._paths[shard], os.O_RDONLY | os.O_CLOEXEC)
-        if handle is not None:
-            return read(handle)
-        handle = os.open(self._paths[shard], os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return read(handle)
-        finally:
-            os.close(handle)
-
-    def __del__(self) -> None:
-        for handle in self._handles.values():
-            os.close(handle)
+def _overlap(terms: Sequence[tuple[str, slice]], counts: dict[str, int]) -> bool:
+    """Whether two parts of a split share a record."""
+    taken: dict[str, list[range]] = {}
+    for split, rows in terms:
+        taken.setdefault(split, []).append(range(*rows.indices(counts[split])))
+    return any(
+        max(one.start, other.start) < min(one.stop, other.stop)
+        for parts in taken.values()
+        for one, other in combinations(parts, 2)
+    )

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from fgtl.data import example
-from fgtl.data.example import decode_example
-from fgtl.data.images import BadImage, ImagePolicy, inspect, store
+from fgtl.data.images import ImagePolicy
 from fgtl.data.manifest import File, Index
-from fgtl.data.tfrecord import FOOTER_BYTES, HEADER_BYTES, RecordDamage, read_records, unframed
+from fgtl.data.record_check import record_problems, shown
+from fgtl.data.scan import scan_records
 from fgtl.errors import DataError
 from fgtl.files import sha256_of
+from fgtl.tfrecord import FOOTER_BYTES, HEADER_BYTES, RecordDamage, unframed
+from fgtl.wire import decode_example
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Damage:
         file: name in the record set's folder.
         what: what is wrong there.
         record: number of the record in its shard, from 0; None when it is not about one.
-        id: that record's image id, by the index; "" when it is not known.
+        id: that record's image id, by the index or else by the record, if that is whole; "" when it is not known.
         byte: offset in the file; None when no place can be named.
     """
 
@@ -41,29 +43,32 @@ class Damage:
 
 @dataclass(frozen=True)
 class ShardCheck:
-    """One shard to read: what the manifest, and the index where it is whole, say about it."""
+    """One shard to read: what the manifest says about it, and the index, None where that is not whole."""
 
     path: Path
     file: File
     index: Index | None
     class_names: tuple[str, ...]
     policy: ImagePolicy
-    digests: dict[str, str]
 
 
-def check_shard(check: ShardCheck, advance: Callable[[int], None]) -> list[Damage]:
-    """All damage of a shard, in the order of its records; calls `advance(1)` after each record that was read."""
+@dataclass(frozen=True)
+class ShardReport:
+    """What was found: the file's digest ("" when it is missing), and all damage in the order of its records."""
+
+    sha256: str
+    damage: list[Damage]
+
+
+def check_shard(check: ShardCheck, advance: Callable[[int], None]) -> ShardReport:
+    """Read a whole shard; calls `advance(1)` after each record that was read."""
     if not check.path.is_file():
-        return [Damage(check.file.file, f"is missing, with {check.file.records:,} records")]
+        return ShardReport("", [Damage(check.file.file, f"is missing, with {check.file.records:,} records")])
     digest = sha256_of(check.path)
-    whole = digest == check.file.sha256
-    if not whole and digest in check.digests:
-        return [Damage(check.file.file, f"holds the content of {check.digests[digest]}")]
-    walk = _by_framing(check) if check.index is None else _by_index(check, check.index, advance)
-    found = list(walk)
-    if not whole and not found:
+    found = list(_by_scan(check, advance) if check.index is None else _by_index(check, check.index, advance))
+    if digest != check.file.sha256 and not found:
         found = [Damage(check.file.file, "differs from what was written (sha256), though its records are whole")]
-    return found
+    return ShardReport(digest, found)
 
 
 def _by_index(check: ShardCheck, index: Index, advance: Callable[[int], None]) -> Iterator[Damage]:
@@ -99,65 +104,37 @@ def _record_damage(check: ShardCheck, index: Index, record: int, data: bytes) ->
     except RecordDamage as damage:
         yield Damage(check.file.file, damage.what, record, name, damage.byte)
         return
-    try:
-        features = decode_example(payload)
-    except DataError as error:
-        yield Damage(check.file.file, str(error), record, name, start + HEADER_BYTES)
-        return
     expected: dict[str, list[Any]] = {
         example.ID: [name.encode("utf-8", "surrogateescape")],
         example.LABEL: [int(index.label[record])],
         example.HEIGHT: [int(index.height[record])],
         example.WIDTH: [int(index.width[record])],
     }
-    for what in _content_damage(features, expected, check):
+    for what in record_problems(payload, expected, check.class_names, check.policy):
         yield Damage(check.file.file, what, record, name, start + HEADER_BYTES)
 
 
-def _content_damage(features: dict[str, Any], expected: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:
-    """What a record says differently from the index (`expected`; empty without one), the manifest, or its own image."""
-    for key, value in expected.items():
-        if list(features.get(key, ())) != value:
-            yield f"{key} is {_shown(features.get(key))}, the index says {_shown(value)}"
-    label = int(next(iter(features.get(example.LABEL, ())), -1))
-    if not 0 <= label < len(check.class_names):
-        yield f"label {label}, there are {len(check.class_names)} classes"
-    elif features.get(example.CLASS_TEXT) != [check.class_names[label].encode("utf-8", "surrogateescape")]:
-        yield f"class name {_shown(features.get(example.CLASS_TEXT))}, label {label} is {check.class_names[label]}"
+def _by_scan(check: ShardCheck, advance: Callable[[int], None]) -> Iterator[Damage]:
+    """Without an index: record after record, and behind damage from where records begin again."""
+    stretches = 0
+    for number, stretch in enumerate(scan_records(check.path)):
+        stretches += 1
+        advance(1)
+        own, start = stretch.payload or b"", stretch.start + HEADER_BYTES
+        if stretch.damage is not None:
+            name = _own_id(own)
+            what = f"{stretch.damage.what}{f' (it calls itself {name})' if name else ''}"
+            yield Damage(check.file.file, what, number, "", stretch.damage.byte)
+            continue
+        for what in record_problems(own, {}, check.class_names, check.policy):
+            yield Damage(check.file.file, what, number, _own_id(own), start)
+    if stretches != check.file.records:
+        yield Damage(check.file.file, f"holds {stretches:,} records, the manifest says {check.file.records:,}")
+
+
+def _own_id(payload: bytes) -> str:
+    """The id that a record, perhaps a damaged one, gives itself."""
     try:
-        image = features.get(example.IMAGE, [b""])[0]
-        facts = inspect(image, max_pixels=check.policy.max_pixels)
-        if check.policy.check == "decode":
-            store(image, check.policy)
-    except (BadImage, IndexError) as error:
-        yield f"its image cannot be read: {error}"
-        return
-    for key, size in ((example.HEIGHT, facts.height), (example.WIDTH, facts.width)):
-        if list(features.get(key, ())) != [size]:
-            yield f"{key} is {_shown(features.get(key))}, its image has {size}"
-
-
-def _by_framing(check: ShardCheck) -> Iterator[Damage]:
-    """Record after record, up to the first that is not whole: all that can be done without an index."""
-    records = 0
-    try:
-        for offset, payload in read_records(check.path):
-            for what in _content_damage(decode_example(payload), {}, check):
-                yield Damage(check.file.file, what, records, byte=offset)
-            records += 1
-    except RecordDamage as damage:
-        yield Damage(
-            check.file.file, f"{damage.what} (without an index the rest was not read)", records, "", damage.byte
-        )
-        return
-    except DataError as error:
-        yield Damage(check.file.file, str(error), records)
-        return
-    if records != check.file.records:
-        yield Damage(check.file.file, f"holds {records:,} records, the manifest says {check.file.records:,}")
-
-
-def _shown(values: Any) -> str:
-    if values is None or not len(values):
-        return "missing"
-    return ", ".join(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values)
+        return shown(decode_example(payload)[example.ID])
+    except (DataError, KeyError):
+        return ""

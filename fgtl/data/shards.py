@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from google_crc32c import value as crc32c
+
 from fgtl.data import example
 from fgtl.data.example import encode_example
 from fgtl.data.images import BadImage, ImagePolicy, StoredImage, store
 from fgtl.data.manifest import File
-from fgtl.data.tfrecord import RecordWriter
 from fgtl.datasets import Box, Sample
+from fgtl.downloads import Place, read_place
 from fgtl.errors import DataError
-from fgtl.files import atomic_path, place_below, read_json, write_atomically
+from fgtl.files import atomic_path, read_json, write_atomically
+from fgtl.tfrecord import RecordWriter
 
 # Part of every fingerprint: raise it when the same samples would give other bytes than before.
-RECORD_FORMAT = 1
+RECORD_FORMAT = 2
 WORK_FOLDER = ".convert"
+# In it: what was unpacked of compressed archives.
+SPOOL = "unpacked"
 EMPTY_BOX = "empty box left out"
 _BUFFER_BYTES = 1 << 20
 _BAD_IMAGES_LISTED = 20
@@ -44,20 +49,20 @@ class ShardTask:
     Attributes:
         path: the finished shard's name.
         samples: in the order of the records.
-        root: the data folder; image/filename is relative to it.
         part_names: columns of image/object/part.
         policy: what is done with image files.
         skip_bad: leave bad images out; otherwise they stop the conversion.
         fingerprint: digest of everything that decides the shard's bytes.
+        places: where each sample's file lies; filled in when the shard is about to be written.
     """
 
     path: Path
     samples: tuple[Sample, ...]
-    root: Path
     part_names: tuple[str, ...]
     policy: ImagePolicy
     skip_bad: bool
     fingerprint: str
+    places: tuple[Place, ...] = ()
 
 
 @dataclass
@@ -68,6 +73,7 @@ class ShardResult:
         file: the finished shard.
         kept: positions in the task's samples, one a record.
         offsets, lengths, heights, widths: as in the index, one a record.
+        source_bytes, source_crcs: size and CRC-32C of each record's original file: equal files have both equal.
         odd: oddity -> images.
         reencoded: images that were not stored as they came.
         skipped: images left out.
@@ -79,6 +85,8 @@ class ShardResult:
     lengths: list[int] = field(default_factory=list)
     heights: list[int] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
+    source_bytes: list[int] = field(default_factory=list)
+    source_crcs: list[int] = field(default_factory=list)
     odd: dict[str, int] = field(default_factory=dict)
     reencoded: int = 0
     skipped: list[BadFile] = field(default_factory=list)
@@ -133,25 +141,22 @@ def finished_shard(task: ShardTask) -> ShardResult | None:
     return result
 
 
-def place_of(path: Path, root: Path) -> str:
-    """An image file as records and reports name it: below `root` where it lies there, else its own name."""
-    return place_below(path, root) or path.name
-
-
 def _write_sample(task: ShardTask, position: int, sample: Sample, writer: RecordWriter, result: ShardResult) -> None:
-    place = place_of(sample.path, task.root)
     try:
-        stored = store(_read(sample.path), task.policy)
+        data = _read(task.places[position])
+        stored = store(data, task.policy)
     except BadImage as error:
-        result.skipped.append(BadFile(*map(_printable, (sample.id, place, " ".join(str(error).split())))))
+        result.skipped.append(BadFile(*map(_printable, (sample.id, sample.path, " ".join(str(error).split())))))
         return
     if result.skipped and not task.skip_bad:
         return  # only looking for more bad images by now
     boxes = [stored.map_box(box) for box in sample.boxes]
     shown = [box for box in (_on_image(box, stored) for box in boxes) if box.x0 < box.x1 and box.y0 < box.y1]
-    payload = encode_example(_features(sample, place, stored, shown, task.part_names))
+    payload = encode_example(_features(sample, stored, shown, task.part_names))
     result.offsets.append(writer.write(payload))
     result.lengths.append(len(payload))
+    result.source_bytes.append(len(data))
+    result.source_crcs.append(crc32c(data))
     result.heights.append(stored.height)
     result.widths.append(stored.width)
     result.kept.append(position)
@@ -160,12 +165,13 @@ def _write_sample(task: ShardTask, position: int, sample: Sample, writer: Record
         result.odd[oddity] = result.odd.get(oddity, 0) + 1
 
 
-def _read(path: Path) -> bytes:
+def _read(place: Place) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (once an image: Path.open costs twice as much)
-            return file.read()
+        return read_place(place)
     except OSError as error:
         raise BadImage(f"It cannot be read: {error.strerror}.") from None
+    except DataError as error:
+        raise BadImage(str(error)) from None
 
 
 def _on_image(box: Box, stored: StoredImage) -> Box:
@@ -176,14 +182,14 @@ def _on_image(box: Box, stored: StoredImage) -> Box:
 
 
 def _features(
-    sample: Sample, place: str, stored: StoredImage, boxes: list[Box], part_names: tuple[str, ...]
+    sample: Sample, stored: StoredImage, boxes: list[Box], part_names: tuple[str, ...]
 ) -> dict[str, list[Any]]:
     features: dict[str, list[Any]] = {
         example.IMAGE: [stored.data],
         example.FORMAT: [stored.format.encode()],
         example.HEIGHT: [stored.height],
         example.WIDTH: [stored.width],
-        example.FILENAME: [_text(place)],
+        example.FILENAME: [_text(sample.path)],
         example.ID: [_text(sample.id)],
         example.LABEL: [sample.label],
         example.CLASS_TEXT: [_text(sample.class_name)],

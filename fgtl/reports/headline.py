@@ -62,7 +62,7 @@ def _evaluated(split: str | None, evaluation: Evaluation) -> list[Tile]:
         Tile("Top-5 accuracy", percent(evaluation.top5), few or f"of {evaluation.classes:,} classes"),
         Tile("Mean class accuracy", percent(evaluation.mean_class), present),
         Tile("Calibration error", percent(evaluation.calibration_error), "confidence against accuracy"),
-        Tile("Images evaluated", f"{evaluation.count:,}", f"split {split}, each once"),
+        Tile("Images evaluated", f"{evaluation.count:,}", evaluation.left_out or f"split {split}, each once"),
     ]
 
 

@@ -50,7 +50,8 @@ class ConfusedPair:
 class Evaluation:
     """The figures of one evaluation; see `evaluate_predictions` for their definitions.
 
-    `confusion` is (K, K) int64, row = true class, column = predicted class.
+    `confusion` is (K, K) int64, row = true class, column = predicted class. `unreadable` are the ids of images that the
+    split has as well, but nobody could look at: they are in no figure.
     """
 
     count: int
@@ -65,6 +66,13 @@ class Evaluation:
     reliability: tuple[ReliabilityBin, ...]
     per_class: tuple[ClassResult, ...]
     confusion: np.ndarray = field(repr=False, compare=False)
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> str:
+        """How many images of the split are in no figure, "" when none."""
+        lost = len(self.unreadable)
+        return f"of {self.count + lost:,}; {lost:,} could not be read" if lost else ""
 
     def most_confused(self, n: int) -> list[ConfusedPair]:
         """The `n` most frequent (true, predicted) mistakes; equal counts in order of the class indices."""
@@ -87,6 +95,7 @@ class Evaluation:
         true, predicted = np.nonzero(self.confusion)
         return asdict(self) | {
             "top1_interval": list(self.top1_interval),
+            "unreadable": list(self.unreadable),
             "reliability": [asdict(one) for one in self.reliability],
             "per_class": [asdict(one) for one in self.per_class],
             "confusion": {
@@ -99,7 +108,8 @@ class Evaluation:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Evaluation":
         """The inverse of `as_dict`; keys that are no field of an evaluation are ignored."""
-        known = {name: values[name] for name in cls.__dataclass_fields__}
+        known = {"unreadable": (), **values}
+        known = {name: known[name] for name in cls.__dataclass_fields__}
         cells = values["confusion"]
         confusion = np.zeros((values["classes"], values["classes"]), np.int64)
         confusion[cells["true"], cells["predicted"]] = cells["images"]
@@ -108,6 +118,7 @@ class Evaluation:
             "reliability": tuple(ReliabilityBin(**one) for one in values["reliability"]),
             "per_class": tuple(ClassResult(**one) for one in values["per_class"]),
             "confusion": confusion,
+            "unreadable": tuple(known["unreadable"]),
         }
         return cls(**known)
 
@@ -116,7 +127,7 @@ class Evaluation:
         low, high = self.top1_interval
         present = f"{self.classes_present:,} of {self.classes:,} classes have images"
         figures = [
-            ["images", f"{self.count:,}", ""],
+            ["images", f"{self.count:,}", self.left_out],
             ["top-1 accuracy", f"{self.top1:.6f}", f"95 % interval {low:.4f} to {high:.4f}"],
             ["top-5 accuracy", f"{self.top5:.6f}", "" if self.classes > 5 else "always 1 with up to 5 classes"],
             ["mean class accuracy", f"{self.mean_class:.6f}", present],

@@ -15,8 +15,8 @@ from PIL import Image
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-from fgtl.data.tfrecord import framed
 from fgtl.errors import InputError
+from fgtl.tfrecord import framed
 
 # Two writers opened in the same second by one process must not share a file.
 _number = count()

@@ -7,9 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from fgtl.console import Progress
-from fgtl.errors import InputError
+from fgtl.data.knobs import ViewKnobs
+from fgtl.data.pipeline import evaluation_batches
+from fgtl.data.records import Selection
+from fgtl.errors import DataError, InputError
 from fgtl.reports.metrics import evaluate_predictions
 from fgtl.training.distribution import distribute, replicas_of
+
+# The weight of rows that are in no data set.
+_PADDING = -1.0
 
 
 class Predictor:
@@ -38,9 +44,26 @@ class Predictor:
         Raises:
             InputError: the data set did not have `count` images.
 
-        Memory: 4 * N * (K + 1) bytes for the result, and the rows of one batch.
+        Memory: 4 * N * (K + 3) bytes for the result, and the rows of one batch.
         """
-        probabilities, labels, found = np.empty((0, 0), np.float32), np.empty(count, np.int32), 0
+        rows, probabilities, labels = self.found(batches, count, label)
+        if len(rows) != count:
+            raise _wrong_count(len(rows), count)
+        return probabilities, labels
+
+    def found(
+        self, batches: tf.data.Dataset, count: int, label: str = "evaluate"
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same for a data set in which rows of weight 0 may stand between the images.
+
+        Returns:
+            rows (M,) int64, the places in the data set of the rows with a weight, probabilities (M, K), labels (M,).
+
+        Raises:
+            InputError: a place from `count` on has a weight, or none has.
+        """
+        rows, labels = np.empty(count, np.int64), np.empty(count, np.int32)
+        probabilities, seen, found, last = np.empty((0, 0), np.float32), 0, 0, -1
         batches = batches.map(self._pad_to_replicas)
         with Progress(label, count) as progress:
             for batch in distribute(batches, self._strategy):
@@ -49,15 +72,17 @@ class Predictor:
                     # Only now is K known.
                     probabilities = np.empty((count, own.shape[1]), np.float32)
                 real = weights > 0
-                place = slice(found, found + int(real.sum()))
-                found = place.stop
-                if found > count:
+                here = seen + np.flatnonzero(real[weights != _PADDING])
+                seen += int((weights != _PADDING).sum())
+                place = slice(found, found + len(here))
+                found, last = place.stop, max([last, *here[-1:]])
+                if last >= count:
                     continue  # more images than announced: go on, to tell how many
-                probabilities[place], labels[place] = own[real], own_labels[real]
-                progress.advance(place.stop - place.start)
-        if found != count or not found:
-            raise InputError(f"The data set has {found:,} images.", expected=f"{count:,}, and at least one.")
-        return probabilities, labels
+                rows[place], probabilities[place], labels[place] = here, own[real], own_labels[real]
+                progress.advance(len(here))
+        if last >= count or not found:
+            raise _wrong_count(found, count)
+        return rows[:found], probabilities[:found], labels[:found]
 
     def _on_one(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
         outputs = self._model(images, training=False)
@@ -67,14 +92,48 @@ class Predictor:
         return self._strategy.run(self._on_one, batch) if self._strategy else self._on_one(*batch)
 
     def _pad_to_replicas(self, *batch: tf.Tensor) -> list[tf.Tensor]:
-        """Repeat nothing, add rows of zeros (weight 0) until the devices can share the batch evenly."""
+        """Repeat nothing, add rows of zeros (weight _PADDING) until the devices can share the batch evenly."""
         missing = -tf.shape(batch[0])[0] % replicas_of(self._strategy)
-        return [tf.pad(part, [[0, missing]] + [[0, 0]] * (len(part.shape) - 1)) for part in batch]
+        *others, weights = batch
+        padded = [tf.pad(part, [[0, missing]] + [[0, 0]] * (len(part.shape) - 1)) for part in others]
+        return [*padded, tf.pad(weights, [[0, missing]], constant_values=_PADDING)]
 
     def _join(self, values: Any) -> np.ndarray:
         if self._strategy is None:
             return values.numpy()
         return np.concatenate([value.numpy() for value in self._strategy.experimental_local_results(values)])
+
+
+def _wrong_count(found: int, count: int) -> InputError:
+    return InputError(f"The data set has {found:,} images.", expected=f"{count:,}, and at least one.")
+
+
+def predict_selection(
+    predict: Predictor, selection: Selection, knobs: ViewKnobs, label: str = "evaluate"
+) -> tuple[Selection, np.ndarray]:
+    """Predict a selection; with --bad_records skip without the records that cannot be read.
+
+    Args:
+        predict: of the model.
+        selection: N >= 1 images.
+        knobs: how the model sees them, and what is done about bad ones.
+        label: what the progress bar says.
+
+    Returns:
+        What was seen, M of the N records in their order (those that are missing are in `selection.bad`), and its
+        probabilities (M, K) float32.
+
+    Raises:
+        DataError: a record cannot be read, or too many cannot; TensorFlow's error about it, which
+            `fgtl.data.damage.damage_explained` turns into one; or an image is missing without a reason.
+    """
+    rows, probabilities, _ = predict.found(evaluation_batches(selection, knobs), len(selection), label)
+    seen, lost = selection.take(rows), np.delete(selection.ids, rows)
+    # A figure about fewer images than somebody knows of must not come out.
+    unexplained = [str(name) for name in lost if str(name) not in selection.bad]
+    if unexplained:
+        raise DataError(f"{len(unexplained):,} of {len(selection):,} images are missing, the first {unexplained[0]}.")
+    return seen, probabilities
 
 
 def predict_probabilities(

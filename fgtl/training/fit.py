@@ -2,14 +2,14 @@
 
 import tensorflow as tf
 
-from fgtl.data.pipeline import evaluation_batches, training_batches
+from fgtl.data.pipeline import training_batches
 from fgtl.data.records import Selection
 from fgtl.errors import FgtlError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.head import HEADS
 from fgtl.interop.pretrained import build_backbone
 from fgtl.training.distribution import scope_of
-from fgtl.training.evaluation import Predictor, validation_figures
+from fgtl.training.evaluation import Predictor, predict_selection, validation_figures
 from fgtl.training.fit_knobs import FitKnobs
 from fgtl.training.loop import Best, Trainer
 from fgtl.training.plan import plan_training
@@ -48,11 +48,12 @@ def fit(
         The best epoch.
     """
     trainer = _trainer(model, knobs, train, stage, strategy, scalars)
-    predict, batches = Predictor(model, strategy), evaluation_batches(validation, knobs)
+    predict = Predictor(model, strategy)
     class_names = train.records.class_names
 
     def validate() -> dict[str, float]:
-        return validation_figures(*predict(batches, len(validation), "validate"), class_names)
+        seen, probabilities = predict_selection(predict, validation, knobs, "validate")
+        return validation_figures(probabilities, seen.labels, class_names)
 
     trainer.run(lambda steps: training_batches(train, knobs, steps=steps), validate)
     best = trainer.load_best()

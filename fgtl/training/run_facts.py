@@ -12,7 +12,8 @@ import fgtl
 from fgtl.errors import UsageError
 
 SCHEMA = 1
-# Knobs that may differ when a run goes on: they change neither what is computed nor what is reported.
+# Knobs that may differ when a run goes on: they change neither what is computed nor what is reported. (bad_records: up
+# to the first bad record both ways are the same, and a run that ended there must be able to go on.)
 FREE = frozenset(
     {
         "run_dir",
@@ -26,6 +27,7 @@ FREE = frozenset(
         "threads",
         "prefetch",
         "cache",
+        "bad_records",
     }
 )
 

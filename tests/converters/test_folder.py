@@ -10,13 +10,14 @@ import pytest
 
 from fgtl.converters import READERS
 from fgtl.datasets import Card, Sample
+from fgtl.downloads import FolderTree
 from fgtl.errors import DataError
 
 Write = Callable[..., None]
 
 
 def read(root: Path, **options: str) -> list[Sample]:
-    return list(READERS["folder"](Card("mine", "folder", options=options), root))
+    return list(READERS["folder"](Card("mine", "folder", options=options), FolderTree(root)))
 
 
 def split_of(samples: list[Sample]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from fgtl.data.convert import convert
 from fgtl.data.plan import ConvertKnobs
 from fgtl.data.records import RecordSet
 from fgtl.datasets import Box, Card, PartPoint, Sample
+from fgtl.downloads import FolderTree
 
 # For pictures.py: pytest's importlib mode leaves the tests' folders out of the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,7 +29,7 @@ def jpeg(seed, size=(24, 16)):
 
 @pytest.fixture
 def samples(tmp_path):
-    """(root, samples): 11 training and 7 test images of 3 classes, with boxes and parts."""
+    """(tree, samples): 11 training and 7 test images of 3 classes, with boxes and parts."""
     root = tmp_path / "download"
     root.mkdir()
     listed = []
@@ -38,8 +39,8 @@ def samples(tmp_path):
         label = number % 3
         split = "train" if number < 11 else "test"
         parts = (PartPoint("beak", 6, 4, True), PartPoint("tail", 0, 0, False))
-        listed.append(Sample(f"id{number}", path, label, f"bird {label}", split, (Box(6, 4, 18, 12),), parts))
-    return root, listed
+        listed.append(Sample(f"id{number}", path.name, label, f"bird {label}", split, (Box(6, 4, 18, 12),), parts))
+    return FolderTree(root), listed
 
 
 @pytest.fixture
@@ -57,7 +58,9 @@ def image_folder(tmp_path):
 @pytest.fixture
 def converted(image_folder, tmp_path):
     """The record set of `image_folder`: two shards a split."""
-    convert(Card("photos", "folder"), image_folder, tmp_path / "records", ConvertKnobs(num_shards=2, workers=1))
+    convert(
+        Card("photos", "folder"), FolderTree(image_folder), tmp_path / "records", ConvertKnobs(num_shards=2, workers=1)
+    )
     return RecordSet.open(tmp_path / "records")
 
 

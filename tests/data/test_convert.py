@@ -22,6 +22,7 @@ from fgtl.data.plan import ConvertKnobs, make_plan
 from fgtl.data.records import RecordSet
 from fgtl.data.verify import verify
 from fgtl.datasets import Card, Sample
+from fgtl.downloads import FolderTree
 from fgtl.errors import DataError, FgtlError
 
 CARD = Card("photos", "folder")
@@ -35,7 +36,7 @@ def sizes(plan):
 def fake_samples(**counts):
     number = itertools.count()
     return [
-        Sample(f"i{next(number)}", Path(f"/data/{split}{place}.jpg"), 0, "bird", split)
+        Sample(f"i{next(number)}", f"{split}{place}.jpg", 0, "bird", split)
         for split, count in counts.items()
         for place in range(count)
     ]
@@ -43,14 +44,14 @@ def fake_samples(**counts):
 
 def test_shards_of_the_acceptance_list_c1():
     knobs = ConvertKnobs(shard_names="slim")
-    plan = make_plan(CARD, Path("/data"), fake_samples(train=5994, test=5794), Path("out"), knobs)
+    plan = make_plan(CARD, FolderTree(Path("/data")), fake_samples(train=5994, test=5794), Path("out"), knobs)
     assert sizes(plan) == {"train": [600] * 9 + [594], "test": [580] * 9 + [574]}
     # The original calls the official test split "validation".
     assert [task.path.name for task in plan.all_tasks] == [
         *(f"train_0000{number}-of-00010.tfrecord" for number in range(10)),
         *(f"validation_0000{number}-of-00010.tfrecord" for number in range(10)),
     ]
-    small = make_plan(CARD, Path("/data"), fake_samples(train=11), Path("out"), knobs)
+    small = make_plan(CARD, FolderTree(Path("/data")), fake_samples(train=11), Path("out"), knobs)
     assert sizes(small)["train"] == [2, 2, 2, 2, 2, 1, 0, 0, 0, 0]
 
 
@@ -58,7 +59,7 @@ def test_order_of_records_c1():
     samples = fake_samples(train=50, validation=50)
 
     def ids(split, seed):
-        plan = make_plan(CARD, Path("/data"), samples, Path("out"), ConvertKnobs(seed=seed))
+        plan = make_plan(CARD, FolderTree(Path("/data")), samples, Path("out"), ConvertKnobs(seed=seed))
         return [sample.id for task in plan.tasks[split] for sample in task.samples]
 
     assert ids("train", 0) == ids("train", 0) != ids("train", 1)
@@ -69,7 +70,7 @@ def test_order_of_records_c1():
 def test_the_same_seed_gives_the_same_bytes_under_slim_names_c1(image_folder, tmp_path, content):
     knobs = ConvertKnobs(shard_names="slim", num_shards=3, seed=7, workers=1)
     for name, asked in (("one", knobs), ("two", knobs), ("other", dataclasses.replace(knobs, seed=8))):
-        convert(CARD, image_folder, tmp_path / name, asked)
+        convert(CARD, FolderTree(image_folder), tmp_path / name, asked)
     one, other = content(tmp_path / "one"), content(tmp_path / "other")
     assert content(tmp_path / "two") == one
     shards = sorted(name for name in one if name.endswith(".tfrecord"))
@@ -80,7 +81,9 @@ def test_the_same_seed_gives_the_same_bytes_under_slim_names_c1(image_folder, tm
 
 def test_slim_names_with_both_validation_and_test():
     samples = fake_samples(train=1, validation=1, test=1)
-    plan = make_plan(CARD, Path("/data"), samples, Path("out"), ConvertKnobs(shard_names="slim", num_shards=1))
+    plan = make_plan(
+        CARD, FolderTree(Path("/data")), samples, Path("out"), ConvertKnobs(shard_names="slim", num_shards=1)
+    )
     assert [task.path.name for task in plan.all_tasks] == [
         "train_00000-of-00001.tfrecord",
         "validation_00000-of-00001.tfrecord",
@@ -101,11 +104,11 @@ def test_samples_that_contradict_each_other_are_refused(change, message):
     samples = fake_samples(train=1, test=1)
     samples[1] = dataclasses.replace(samples[1], **change)
     with pytest.raises(DataError, match=message):
-        make_plan(CARD, Path("/data"), samples, Path("out"), KNOBS)
+        make_plan(CARD, FolderTree(Path("/data")), samples, Path("out"), KNOBS)
 
 
 def test_converts_and_is_whole(image_folder, tmp_path):
-    manifest = convert(CARD, image_folder, tmp_path / "out", KNOBS)
+    manifest = convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
     assert manifest.counts == {"train": 11, "test": 7}
     assert (tmp_path / "out" / "labels.txt").read_text() == "0:class 0\n1:class 1\n2:class 2\n"
     assert not (tmp_path / "out" / ".convert").exists()
@@ -114,7 +117,7 @@ def test_converts_and_is_whole(image_folder, tmp_path):
 
 def test_tensorflow_and_slim_users_read_it(image_folder, tmp_path):
     tf = pytest.importorskip("tensorflow")
-    convert(CARD, image_folder, tmp_path / "out", dataclasses.replace(KNOBS, shard_names="slim"))
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", dataclasses.replace(KNOBS, shard_names="slim"))
     files = sorted(map(str, (tmp_path / "out").glob("train_*.tfrecord")))
     wanted = {
         "image/encoded": tf.io.FixedLenFeature((), tf.string),
@@ -134,36 +137,36 @@ def test_tensorflow_and_slim_users_read_it(image_folder, tmp_path):
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_any_number_of_workers_gives_the_same_bytes(image_folder, tmp_path, content, workers):
-    convert(CARD, image_folder, tmp_path / "one", KNOBS)
-    convert(CARD, image_folder, tmp_path / "many", dataclasses.replace(KNOBS, workers=workers))
+    convert(CARD, FolderTree(image_folder), tmp_path / "one", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "many", dataclasses.replace(KNOBS, workers=workers))
     assert content(tmp_path / "many") == content(tmp_path / "one")
 
 
 def test_the_same_data_elsewhere_gives_the_same_bytes(image_folder, tmp_path, content):
-    convert(CARD, image_folder, tmp_path / "one", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "one", KNOBS)
     shutil.copytree(image_folder, tmp_path / "moved")
-    convert(CARD, tmp_path / "moved", tmp_path / "two", KNOBS)
+    convert(CARD, FolderTree(tmp_path / "moved"), tmp_path / "two", KNOBS)
     assert content(tmp_path / "two") == content(tmp_path / "one")
 
 
 def test_a_second_run_rewrites_nothing(image_folder, tmp_path, monkeypatch):
-    convert(CARD, image_folder, tmp_path / "out", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     monkeypatch.setattr(convert_module, "write_shard", None)
-    convert(CARD, image_folder, tmp_path / "out", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
 
 
 def test_another_plan_is_refused_with_the_difference_and_overwrite_replaces_it_c3(image_folder, tmp_path, content):
     out = tmp_path / "out"
-    convert(CARD, image_folder, out, KNOBS)
+    convert(CARD, FolderTree(image_folder), out, KNOBS)
     before = content(out)
     other = dataclasses.replace(KNOBS, num_shards=2, seed=5)
     with pytest.raises(DataError, match=r"num_shards: 3 there, 2 asked for(.|\n)*seed: 0 there, 5(.|\n)*--overwrite"):
-        convert(CARD, image_folder, out, other)
+        convert(CARD, FolderTree(image_folder), out, other)
     assert content(out) == before
     (out / "features").mkdir()
-    convert(CARD, image_folder, out, dataclasses.replace(other, overwrite=True))
+    convert(CARD, FolderTree(image_folder), out, dataclasses.replace(other, overwrite=True))
     assert len(list(out.glob("*.tfrecord*"))) == 4
     assert (out / "features").is_dir()
     assert verify(out) == []
@@ -172,13 +175,13 @@ def test_another_plan_is_refused_with_the_difference_and_overwrite_replaces_it_c
 def test_five_slim_shards_over_ten_leave_no_mixture_c3(image_folder, tmp_path, content):
     ten = ConvertKnobs(shard_names="slim", workers=1)
     five = dataclasses.replace(ten, num_shards=5)
-    convert(CARD, image_folder, tmp_path / "fresh", five)
+    convert(CARD, FolderTree(image_folder), tmp_path / "fresh", five)
     out = tmp_path / "out"
-    convert(CARD, image_folder, out, ten)
+    convert(CARD, FolderTree(image_folder), out, ten)
     assert len(list(out.glob("*.tfrecord"))) == 20
     with pytest.raises(DataError, match="num_shards: 10 there, 5 asked for"):
-        convert(CARD, image_folder, out, five)
-    convert(CARD, image_folder, out, dataclasses.replace(five, overwrite=True))
+        convert(CARD, FolderTree(image_folder), out, five)
+    convert(CARD, FolderTree(image_folder), out, dataclasses.replace(five, overwrite=True))
     # A reader that lists the folder, as the original's does, sees five shards of each split.
     assert sorted(path.name for path in out.glob("*.tfrecord")) == [
         f"{split}_0000{number}-of-00005.tfrecord" for split in ("train", "validation") for number in range(5)
@@ -187,10 +190,10 @@ def test_five_slim_shards_over_ten_leave_no_mixture_c3(image_folder, tmp_path, c
 
 
 def test_changed_images_are_another_plan(image_folder, tmp_path):
-    convert(CARD, image_folder, tmp_path / "out", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
     shutil.copy(image_folder / "test/class 0/12.jpg", image_folder / "test/class 0/15.jpg")
     with pytest.raises(DataError, match="ids, labels, annotations or sizes of the images differ"):
-        convert(CARD, image_folder, tmp_path / "out", KNOBS)
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -203,61 +206,61 @@ def test_a_folder_that_holds_something_else_is_left_alone(image_folder, tmp_path
     with pytest.raises(
         DataError, match=r"holds something else: a.txt, b.txt, c.txt and 2 more(.|\n)*Nothing was written"
     ):
-        convert(CARD, image_folder, out, dataclasses.replace(KNOBS, overwrite=overwrite))
+        convert(CARD, FolderTree(image_folder), out, dataclasses.replace(KNOBS, overwrite=overwrite))
     assert content(out) == before
 
 
 def test_overwrite_keeps_its_hands_off_a_strangers_file_beside_the_records(image_folder, tmp_path):
-    convert(CARD, image_folder, tmp_path / "out", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
     (tmp_path / "out" / "notes.md").write_text("dear")
     with pytest.raises(DataError, match=r"holds something else: notes.md"):
-        convert(CARD, image_folder, tmp_path / "out", dataclasses.replace(KNOBS, overwrite=True))
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", dataclasses.replace(KNOBS, overwrite=True))
     assert RecordSet.open(tmp_path / "out").counts == {"train": 11, "test": 7}
 
 
 def test_output_that_is_a_file_is_refused(image_folder, tmp_path):
     (tmp_path / "out").write_text("x")
     with pytest.raises(DataError, match="out is a file"):
-        convert(CARD, image_folder, tmp_path / "out", KNOBS)
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
 
 
 def test_two_conversions_at_once_are_refused(image_folder, tmp_path):
     with locked(tmp_path / "out"), pytest.raises(FgtlError, match="Another conversion is writing"):
-        convert(CARD, image_folder, tmp_path / "out", KNOBS)
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
 
 
 def test_bad_images_stop_it_by_name_and_repair_resumes(image_folder, tmp_path, content):
     out = tmp_path / "out"
-    convert(CARD, image_folder, tmp_path / "undisturbed", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "undisturbed", KNOBS)
     bad = image_folder / "test/class 0/15.jpg"
     good = bad.read_bytes()
     bad.write_bytes(good[: len(good) // 2])
     with pytest.raises(DataError, match=r"test/class 0/15.jpg \(id test/class 0/15.jpg\): .*(.|\n)*--on_bad=skip"):
-        convert(CARD, image_folder, out, KNOBS)
+        convert(CARD, FolderTree(image_folder), out, KNOBS)
     with pytest.raises(DataError, match="not a finished record set"):
         RecordSet.open(out)
     bad.write_bytes(good)
-    convert(CARD, image_folder, out, KNOBS)
+    convert(CARD, FolderTree(image_folder), out, KNOBS)
     assert content(out) == content(tmp_path / "undisturbed")
 
 
 def test_skipped_images_are_in_the_report_and_not_in_the_records(image_folder, tmp_path):
     (image_folder / "test/class 0/15.jpg").write_bytes(b"")
     skip = dataclasses.replace(KNOBS, on_bad="skip")
-    manifest = convert(CARD, image_folder, tmp_path / "out", skip)
+    manifest = convert(CARD, FolderTree(image_folder), tmp_path / "out", skip)
     assert manifest.counts == {"train": 11, "test": 6}
     assert [bad["path"] for bad in manifest.report["skipped"]] == ["test/class 0/15.jpg"]
     assert verify(tmp_path / "out") == []
-    assert convert(CARD, image_folder, tmp_path / "out", skip) == manifest
+    assert convert(CARD, FolderTree(image_folder), tmp_path / "out", skip) == manifest
     with pytest.raises(DataError, match="1 bad images were left out there"):
-        convert(CARD, image_folder, tmp_path / "out", KNOBS)
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
 
 
 def test_nothing_but_bad_images_is_an_error(image_folder, tmp_path):
     for path in image_folder.rglob("*.jpg"):
         path.write_bytes(b"")
     with pytest.raises(DataError, match="Not one of the images"):
-        convert(CARD, image_folder, tmp_path / "out", dataclasses.replace(KNOBS, on_bad="skip"))
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", dataclasses.replace(KNOBS, on_bad="skip"))
 
 
 def test_formats_of_the_acceptance_list_c2(tmp_path):
@@ -281,7 +284,7 @@ def test_formats_of_the_acceptance_list_c2(tmp_path):
             path = root / split / "bird" / f"{split}-{name}"
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(path, **options)
-    manifest = convert(CARD, root, tmp_path / "out", KNOBS)
+    manifest = convert(CARD, FolderTree(root), tmp_path / "out", KNOBS)
     assert manifest.report["reencoded"] == 4
     selection = RecordSet.open(tmp_path / "out").select("train")
     records = {name.rpartition("train-")[2]: selection.example(row) for row, name in enumerate(selection.ids)}
@@ -306,7 +309,7 @@ def test_formats_of_the_acceptance_list_c2(tmp_path):
 
 def test_a_full_disk_ends_it_unfinished_and_space_resumes_it(image_folder, tmp_path, monkeypatch, content):
     out = tmp_path / "out"
-    convert(CARD, image_folder, tmp_path / "undisturbed", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "undisturbed", KNOBS)
     real, calls = os.fsync, itertools.count()
 
     def full_after_a_while(handle):
@@ -316,38 +319,38 @@ def test_a_full_disk_ends_it_unfinished_and_space_resumes_it(image_folder, tmp_p
 
     monkeypatch.setattr(os, "fsync", full_after_a_while)
     with pytest.raises(OSError, match="No space left"):
-        convert(CARD, image_folder, out, KNOBS)
+        convert(CARD, FolderTree(image_folder), out, KNOBS)
     monkeypatch.setattr(os, "fsync", real)
     assert not (out / "manifest.json").exists()
     whole = [out / sidecar.stem for sidecar in out.glob(".convert/photos-*.json")]
     assert whole
     stamps = {path: path.stat().st_mtime_ns for path in whole}
-    convert(CARD, image_folder, out, KNOBS)
+    convert(CARD, FolderTree(image_folder), out, KNOBS)
     assert {path: path.stat().st_mtime_ns for path in whole} == stamps
     assert content(out) == content(tmp_path / "undisturbed")
 
 
 def test_an_unfinished_conversion_of_another_plan_leaves_no_trace(image_folder, tmp_path, monkeypatch, content):
     out = tmp_path / "out"
-    convert(CARD, image_folder, tmp_path / "undisturbed", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "undisturbed", KNOBS)
     monkeypatch.setattr(convert_module, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        convert(CARD, image_folder, out, dataclasses.replace(KNOBS, num_shards=5, shard_names="slim"))
+        convert(CARD, FolderTree(image_folder), out, dataclasses.replace(KNOBS, num_shards=5, shard_names="slim"))
     monkeypatch.undo()
     (out / "photos-train.tfrecord-00000-of-00003.77.partial").write_bytes(b"half")
-    convert(CARD, image_folder, out, KNOBS)
+    convert(CARD, FolderTree(image_folder), out, KNOBS)
     assert content(out) == content(tmp_path / "undisturbed")
 
 
 def test_an_overwrite_that_was_killed_early_can_still_be_repeated(image_folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    convert(CARD, image_folder, out, dataclasses.replace(KNOBS, num_shards=5))
+    convert(CARD, FolderTree(image_folder), out, dataclasses.replace(KNOBS, num_shards=5))
     monkeypatch.setattr(Path, "unlink", _die_on("tfrecord", Path.unlink))
     with pytest.raises(KeyboardInterrupt):
-        convert(CARD, image_folder, out, dataclasses.replace(KNOBS, overwrite=True))
+        convert(CARD, FolderTree(image_folder), out, dataclasses.replace(KNOBS, overwrite=True))
     monkeypatch.undo()
     assert not (out / "manifest.json").exists()
-    convert(CARD, image_folder, out, KNOBS)
+    convert(CARD, FolderTree(image_folder), out, KNOBS)
     assert len(list(out.glob("*.tfrecord*"))) == 6
     assert verify(out) == []
 
@@ -362,11 +365,11 @@ def _die_on(word, real):
 
 
 def test_a_damaged_manifest_can_be_overwritten(image_folder, tmp_path):
-    convert(CARD, image_folder, tmp_path / "out", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
     (tmp_path / "out" / "manifest.json").write_text("{")
     with pytest.raises(DataError, match="manifest.json line 1 is not JSON"):
-        convert(CARD, image_folder, tmp_path / "out", KNOBS)
-    convert(CARD, image_folder, tmp_path / "out", dataclasses.replace(KNOBS, overwrite=True))
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", dataclasses.replace(KNOBS, overwrite=True))
     assert verify(tmp_path / "out") == []
 
 

@@ -14,6 +14,7 @@ from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet, Selection
 from fgtl.data.verify import verify
 from fgtl.datasets import Card
+from fgtl.downloads import FolderTree
 from fgtl.errors import DataError
 
 tf = import_tensorflow()
@@ -35,7 +36,9 @@ def selection(tmp_path: Path) -> Selection:
         path = tmp_path / "pictures" / "train" / "bird" / f"{row}.{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    convert(Card("pictures", "folder"), tmp_path / "pictures", tmp_path / "my records", ConvertKnobs(workers=1))
+    convert(
+        Card("pictures", "folder"), FolderTree(tmp_path / "pictures"), tmp_path / "my records", ConvertKnobs(workers=1)
+    )
     return RecordSet.open(tmp_path / "my records").select("train")
 
 

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fgtl.data import example
-from fgtl.data.example import KINDS, decode_example, encode_example
+from fgtl.data.example import KINDS, encode_example
 from fgtl.errors import DataError, InputError
+from fgtl.wire import decode_example
 
 BYTES_KEYS = (example.FORMAT, example.FILENAME, example.ID, example.CLASS_TEXT, example.HIERARCHY)
 INT_KEYS = (example.HEIGHT, example.WIDTH, example.LABEL, example.PART_VISIBLE)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hostile_jpegs import exif
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import chunk, encoded, picture, png
@@ -33,32 +34,15 @@ def difference(stored: StoredImage, wanted: Image.Image) -> float:
     return np.abs(pixels(stored) - np.asarray(wanted.convert("RGB")).astype(int)).mean()
 
 
-def exif(orientation: int) -> Image.Exif:
-    tags = Image.Exif()
-    tags[0x0112] = orientation
-    return tags
-
-
-@pytest.mark.parametrize("transform", ["cmyk", "ycck"])
-def test_ink_channels_become_rgb_jpeg(transform: str) -> None:
-    data = bytearray(encoded(picture().convert("CMYK"), "JPEG", quality=95))
-    adobe = data.index(b"Adobe")
-    assert data[adobe + 11] == 0
-    data[adobe + 11] = {"cmyk": 0, "ycck": 2}[transform]
-    stored = store(bytes(data), POLICY)
-    assert (stored.format, stored.oddities) == ("jpeg", (transform,))
-    assert difference(stored, Image.open(io.BytesIO(bytes(data)))) < 2
-
-
 def test_inks_come_out_in_the_right_colours() -> None:
     stored = store(encoded(Image.new("RGB", (16, 16), (200, 30, 60)).convert("CMYK"), "JPEG"), POLICY)
     assert np.abs(pixels(stored).mean(axis=(0, 1)) - (200, 30, 60)).max() < 4
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_a_rotated_image_is_stored_as_pillow_shows_it(kind: str, orientation: int) -> None:
-    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(picture(), kind, exif=exif(orientation), **options)
     stored = store(data, POLICY)
     assert "rotated" in stored.oddities
@@ -67,12 +51,6 @@ def test_a_rotated_image_is_stored_as_pillow_shows_it(kind: str, orientation: in
     assert difference(stored, ImageOps.exif_transpose(original)) < 2
     facts = inspect(data)
     assert (facts.width, facts.height, facts.orientation) == (64, 48, orientation)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_orientation_1_is_upright(kind: str) -> None:
-    data = encoded(picture(), kind, exif=exif(1))
-    assert store(data, POLICY).data is data
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -111,45 +89,18 @@ def test_orientation_is_read_in_both_byte_orders(order: str) -> None:
         assert exif_orientation(block[:length]) == 1, "a cut block says nothing"
 
 
-@pytest.mark.parametrize("value", [0, 9, 65535])
-def test_nonsense_orientations_count_as_upright(value: int) -> None:
-    data = encoded(picture(), "JPEG", exif=exif(value))
-    assert store(data, POLICY).data is data
-
-
-def test_a_palette_becomes_rgb_png() -> None:
-    indexed = picture().convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
-    stored = store(encoded(indexed, "PNG"), POLICY)
-    assert (stored.format, stored.oddities) == ("png", ("palette",))
-    assert difference(stored, indexed) == 0
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparent_pixels_come_out_white(mode: str) -> None:
-    image = picture().convert(mode)
-    alpha = Image.new("L", image.size, 255)
-    alpha.paste(0, (0, 0, 32, 48))
-    image.putalpha(alpha)
-    stored = store(encoded(image, "PNG"), POLICY)
-    assert (stored.format, stored.oddities) == ("png", ("alpha",))
-    assert (pixels(stored)[:, :32] == 255).all()
-    assert (pixels(stored)[:, 32:] == np.asarray(image.convert("RGB"))[:, 32:]).all()
-
-
 def test_half_transparent_pixels_are_mixed_with_white() -> None:
     stored = store(encoded(Image.new("RGBA", (4, 4), (0, 100, 200, 128)), "PNG"), POLICY)
     assert np.abs(pixels(stored) - (127, 177, 227)).max() <= 1
 
 
-def test_a_transparent_colour_or_palette_entry_counts_as_alpha() -> None:
+def test_a_transparent_colour_counts_as_alpha() -> None:
     keyed = png(2, 1, 8, 2, b"\0\x0a\x14\x1e\xc8\x64\x32", chunk(b"tRNS", struct.pack(">HHH", 10, 20, 30)))
     assert store(keyed, POLICY).oddities == ("alpha",)
     assert pixels(store(keyed, POLICY)).tolist() == [[[255, 255, 255], [200, 100, 50]]]
-    indexed = encoded(picture().convert("P"), "PNG", transparency=0)
-    assert store(indexed, POLICY).oddities == ("palette", "alpha")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+@pytest.mark.parametrize("kind", ["TIFF", "PPM"])
 def test_16_bit_greys_are_scaled_not_clipped(kind: str) -> None:
     deep = np.linspace(0, 65535, 64 * 48).astype(np.uint16).reshape(48, 64)
     stored = store(encoded(Image.fromarray(deep), kind), POLICY)
@@ -158,62 +109,10 @@ def test_16_bit_greys_are_scaled_not_clipped(kind: str) -> None:
     assert (pixels(stored) == (deep >> 8)[..., None]).all()
 
 
-def test_16_bit_colours_and_transparent_greys() -> None:
-    colours = png(2, 1, 16, 2, b"\0" + struct.pack(">6H", 65535, 32768, 0, 255, 256, 512))
-    assert store(colours, POLICY).oddities == ("16-bit",)
-    assert pixels(store(colours, POLICY)).tolist() == [[[255, 128, 0], [0, 1, 2]]]
+def test_a_transparent_16_bit_grey_comes_out_white() -> None:
     keyed = png(2, 1, 16, 0, b"\0" + struct.pack(">2H", 1000, 1001), chunk(b"tRNS", struct.pack(">H", 1000)))
     assert store(keyed, POLICY).oddities == ("16-bit", "alpha")
     assert pixels(store(keyed, POLICY))[0, :, 0].tolist() == [255, 3]
-
-
-def test_black_and_white_png_becomes_rgb() -> None:
-    stored = store(png(8, 1, 1, 0, b"\0\xaa"), POLICY)
-    assert stored.oddities == ("low bit depth",)
-    assert pixels(stored)[0, :, 0].tolist() == [255, 0] * 4
-
-
-def test_32_bit_pixels_are_refused() -> None:
-    for numbers in (np.zeros((4, 4), np.float32), np.zeros((4, 4), np.int32)):
-        with pytest.raises(BadImage, match="32-bit"):
-            store(encoded(Image.fromarray(numbers), "TIFF"), POLICY)
-
-
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
-def test_of_an_animation_the_first_frame_is_kept(kind: str) -> None:
-    frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "lime", "blue")]
-    options = {"lossless": True} if kind == "WEBP" else {}
-    stored = store(encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options), POLICY)
-    assert "animated" in stored.oddities
-    assert np.abs(pixels(stored) - (255, 0, 0)).max() <= 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "stored_as", "mistake"),
-    [
-        ("GIF", {}, "png", 20),
-        ("BMP", {}, "png", 0),
-        ("TIFF", {}, "png", 0),
-        ("PPM", {}, "png", 0),
-        ("WEBP", {"lossless": True}, "png", 0),
-        ("WEBP", {"quality": 95}, "jpeg", 6),
-        ("JPEG2000", {}, "jpeg", 3),
-        ("AVIF", {"quality": 95}, "jpeg", 6),
-    ],
-)
-def test_other_formats_become_jpeg_or_png(kind: str, options: dict, stored_as: str, mistake: float) -> None:
-    try:
-        data = encoded(picture(), kind, **options)
-    except KeyError:
-        pytest.skip(f"this Pillow was built without {kind}")
-    stored = store(data, POLICY)
-    assert stored.format == stored_as
-    assert stored.oddities[0] == kind.lower()
-    assert difference(stored, picture()) <= mistake
-
-
-def test_a_cmyk_tiff_names_both_oddities() -> None:
-    assert store(encoded(picture().convert("CMYK"), "TIFF"), POLICY).oddities == ("tiff", "cmyk")
 
 
 def test_reencoding_twice_gives_the_same_bytes_without_metadata() -> None:
@@ -236,8 +135,6 @@ def test_arithmetic_and_12_bit_jpegs_are_odd() -> None:
     frame = data.index(b"\xff\xc0")
     assert inspect(data[: frame + 1] + b"\xc9" + data[frame + 2 :]).oddities == ("unusual coding",)
     assert inspect(data[: frame + 4] + b"\x0c" + data[frame + 5 :]).oddities == ("12-bit",)
-    with pytest.raises(BadImage, match="cannot be decoded"):
-        store(data[: frame + 4] + b"\x0c" + data[frame + 5 :], POLICY)
 
 
 def test_a_picture_of_another_size_than_its_header_said_is_refused() -> None:

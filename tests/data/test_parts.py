@@ -7,6 +7,7 @@ from fgtl.data.parts import SplitKnobs, parts_of
 from fgtl.data.plan import ConvertKnobs
 from fgtl.data.records import RecordSet
 from fgtl.datasets import Card
+from fgtl.downloads import FolderTree
 from fgtl.errors import UsageError
 
 
@@ -18,7 +19,9 @@ def test_without_a_validation_split_one_is_carved_from_train(converted):
 
 def test_a_validation_split_that_is_there_is_used(image_folder, tmp_path):
     (image_folder / "test").rename(image_folder / "val")
-    convert(Card("photos", "folder"), image_folder, tmp_path / "records", ConvertKnobs(num_shards=1, workers=1))
+    convert(
+        Card("photos", "folder"), FolderTree(image_folder), tmp_path / "records", ConvertKnobs(num_shards=1, workers=1)
+    )
     parts = parts_of(RecordSet.open(tmp_path / "records"), SplitKnobs(), seed=0)
     assert (len(parts.train), len(parts.validation), len(parts.everything)) == (11, 7, 18)
 

@@ -16,6 +16,7 @@ from fgtl.data.plan import ConvertKnobs
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.datasets import Card
+from fgtl.downloads import FolderTree
 from fgtl.errors import InputError
 
 tf = import_tensorflow()
@@ -262,7 +263,7 @@ def test_a_converted_folder_is_read_as_its_files_are(tmp_path: Path, files: list
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{row:02d}.{'png' if row % 3 == 0 else 'jpg'}").write_bytes(data)
     card = Card(name="pictures", layout="folder")
-    convert(card, tmp_path / "pictures", tmp_path / "records", ConvertKnobs(num_shards=3, workers=1))
+    convert(card, FolderTree(tmp_path / "pictures"), tmp_path / "records", ConvertKnobs(num_shards=3, workers=1))
     records = RecordSet.open(tmp_path / "records")
     selection = records.select("+".join(split for split, count in records.counts.items() if count))
     assert len(selection) == 23

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fgtl.data import example
-from fgtl.data.records import RecordSet, _ShardReader
+from fgtl.data.records import RecordSet
+from fgtl.data.shard_reader import ShardReader
 from fgtl.data.splits import carve_validation
 from fgtl.errors import DataError, UsageError
 from fgtl.files import sha256_of
@@ -95,7 +96,7 @@ def test_an_index_that_is_not_the_manifests_is_refused(converted):
 
 @pytest.mark.parametrize("kept_open", [256, 1])
 def test_many_threads_read_the_same_as_one(converted, monkeypatch, kept_open):
-    monkeypatch.setattr(_ShardReader, "kept_open", kept_open)
+    monkeypatch.setattr(ShardReader, "kept_open", kept_open)
     selection = RecordSet.open(converted.folder).select("train+test")
     wanted = [converted.select("train+test").payload(row) for row in range(18)]
     wrong = []

@@ -4,16 +4,17 @@ import shutil
 
 import numpy as np
 import pytest
+from harm import HARMS, flip, no_header, zeros
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fgtl.data import example
 from fgtl.data.example import encode_example
 from fgtl.data.manifest import read_manifest, write_index, write_manifest
-from fgtl.data.tfrecord import RecordWriter
 from fgtl.data.verify import verify
 from fgtl.errors import DataError
 from fgtl.files import sha256_of
+from fgtl.tfrecord import RecordWriter
 
 SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -125,6 +126,7 @@ def test_bytes_behind_the_last_record(converted):
 
 
 def test_a_damaged_or_missing_index_is_named_and_the_shards_are_still_read(converted):
+    name = converted.select("train").ids[0]
     (converted.folder / "index-train.npz").unlink()
     index = converted.folder / "index-test.npz"
     index.write_bytes(index.read_bytes()[:-1])
@@ -135,7 +137,7 @@ def test_a_damaged_or_missing_index_is_named_and_the_shards_are_still_read(conve
     assert lines(converted) == [
         "index-train.npz: is missing",
         "index-test.npz: differs from what was written (sha256)",
-        f"{path.name} record 0 byte 12: data checksum differs (without an index the rest was not read)",
+        f"{path.name} record 0 byte 12: data checksum differs (it calls itself {name})",
     ]
 
 
@@ -145,6 +147,77 @@ def test_a_cut_without_an_index_is_found_by_the_count(converted):
     path.write_bytes(path.read_bytes()[: selection.offsets[0] - 12])
     (converted.folder / "index-train.npz").unlink()
     assert f"{path.name}: holds 4 records, the manifest says 6" in lines(converted)
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("index", [True, False])
+def test_every_kind_of_damage_is_one_line_about_its_record(converted, harm, index):
+    selection = converted.select("train")
+    path, name = converted.shard_paths[0], str(selection.ids[2])
+    HARMS[harm](selection, 2)
+    if not index:
+        (converted.folder / "index-train.npz").unlink()
+    found = [damage for damage in verify(converted.folder, decode=True) if damage.file == path.name]
+    assert [(damage.file, damage.record) for damage in found] == [(path.name, 2)]
+    start = int(selection.offsets[2]) - 12
+    assert start <= found[0].byte < start + 12 + int(selection.lengths[2])
+    whole = harm in ("no image header", "no pixels")
+    assert found[0].id == (name if index or whole else "")
+    assert name in str(found[0]) or harm in ("length byte", "length checksum", "zeros", "no tf.Example")
+
+
+def swapped(content, selection, first, second):
+    """The bytes of a shard with two of its records in each other's place."""
+    start = [int(selection.offsets[row]) - 12 for row in (first, second)]
+    end = [int(selection.offsets[row] + selection.lengths[row]) + 4 for row in (first, second)]
+    one, other = (content[a:b] for a, b in zip(start, end, strict=True))
+    return content[: start[0]] + other + content[end[0] : start[1]] + one + content[end[1] :]
+
+
+def test_two_records_in_each_others_place_are_both_named(converted):
+    selection = converted.select("train")
+    path = converted.shard_paths[0]
+    path.write_bytes(swapped(path.read_bytes(), selection, 3, 4))
+    found = verify(converted.folder)
+    assert {damage.id for damage in found} == set(selection.ids[3:5])
+    (converted.folder / "index-train.npz").unlink()
+    assert f"{path.name}: differs from what was written (sha256), though its records are whole" in lines(converted)
+
+
+def test_without_an_index_all_records_behind_damage_are_still_checked(converted):
+    selection = converted.select("train")
+    path = converted.shard_paths[0]
+    (converted.folder / "index-train.npz").unlink()
+    flip(1)(selection, 1)
+    zeros(selection, 3)
+    no_header(selection, 5)
+    counted = []
+    found = [damage for damage in verify(converted.folder, advance=counted.append) if damage.file == path.name]
+    assert [(damage.record, damage.what.split(":")[0]) for damage in found] == [
+        (1, "length checksum differs"),
+        (3, "length checksum differs"),
+        (5, "its image cannot be read"),
+    ]
+    assert sum(counted) == 18
+
+
+def test_records_that_damage_swallowed_are_missed_in_the_count(converted):
+    selection = converted.select("train")
+    path = converted.shard_paths[0]
+    content = path.read_bytes()
+    start, end = int(selection.offsets[1]) - 12, int(selection.offsets[3]) - 12
+    path.write_bytes(content[:start] + content[end:])
+    (converted.folder / "index-train.npz").unlink()
+    assert f"{path.name}: holds 4 records, the manifest says 6" in lines(converted)
+
+
+def test_an_id_that_is_there_twice_is_named(converted):
+    index = converted._index("train")
+    index.id[0] = converted._index("test").id[3]
+    entry = write_index(converted.folder / "index-train.npz", index)
+    indexes = {**converted.manifest.indexes, "train": entry}
+    write_manifest(converted.folder, dataclasses.replace(converted.manifest, indexes=indexes))
+    assert f"manifest.json: the id {index.id[0]} is there 2 times" in lines(converted)
 
 
 def reseal(records, *, features=None, **index_changes):

@@ -13,10 +13,10 @@ from PIL import Image
 from fgtl.data.example import ID, IMAGE, LABEL, encode_example
 from fgtl.data.manifest import File, Index, Manifest, index_name, write_index, write_manifest
 from fgtl.data.records import RecordSet
-from fgtl.data.tfrecord import RecordWriter
 from fgtl.files import sha256_of, write_json
 from fgtl.reports.metrics import evaluate_predictions
 from fgtl.reports.predictions import Predictions, write_evaluation
+from fgtl.tfrecord import RecordWriter
 from fgtl.training.best import Best
 
 

@@ -69,11 +69,13 @@ class Images:
 
         return tf.data.Dataset.range(steps.start, steps.stop).map(batch)
 
-    def evaluation(self, batch_size: int) -> tf.data.Dataset:
+    def evaluation(self, batch_size: int, bad: tuple[int, ...] = ()) -> tf.data.Dataset:
+        """Padded to full batches by rows of weight 0; those of `bad` images have none either."""
         missing = -self.count % batch_size
         images = np.concatenate([self.images, np.zeros((missing, SIZE, SIZE, 3), "float32")])
         labels = np.concatenate([self.labels, np.zeros(missing, "int32")])
         weights = np.repeat(np.float32([1, 0]), [self.count, missing])
+        weights[list(bad)] = 0
         return tf.data.Dataset.from_tensor_slices((images, labels, weights)).batch(batch_size)
 
 

@@ -20,7 +20,7 @@ from fgtl.heads.linear import LinearHead
 from fgtl.models.backbone import Backbone
 from fgtl.training.batch_norm import synchronize_batch_norm
 from fgtl.training.distribution import distribute, pick_strategy, replicas_of, scope_of
-from fgtl.training.evaluation import predict_probabilities
+from fgtl.training.evaluation import Predictor, predict_probabilities
 from fgtl.training.loop import Trainer
 from fgtl.training.optimizer import build_optimizer
 from fgtl.training.plan import plan_training
@@ -135,6 +135,9 @@ def small_network():
         for model, strategy in ((one, None), (two, TWO))
     )
     found["probabilities"] = float(np.abs(alone - shared).max())
+    rows, probabilities, _ = Predictor(two, TWO).found(images.evaluation(7, bad=(0, 9, 39)), images.count)
+    found["rows past bad ones"] = rows.tolist()
+    found["and their probabilities"] = float(np.abs(probabilities - shared[rows]).max())
     found["labels in order"] = all(np.array_equal(found_, images.labels) for found_ in (own_labels, labels))
     found["scale after overflow"], found["untouched by overflow"] = overflow_on_one_replica()
     found["jit with sync_bn"] = message_of(TWO, jit=True)

@@ -62,6 +62,8 @@ def test_a_run_of_two_replicas_goes_on_with_one(found):
 def test_evaluation_under_two_replicas_is_exact_and_in_order(found):
     assert found["labels in order"]
     assert found["probabilities"] < 1e-6
+    assert found["rows past bad ones"] == [row for row in range(40) if row not in (0, 9, 39)]
+    assert found["and their probabilities"] < 1e-6
 
 
 def test_an_overflow_on_the_second_replica_alone_skips_the_step(found):

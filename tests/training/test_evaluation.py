@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgtl.errors import InputError
-from fgtl.training.evaluation import Predictor, predict_probabilities, validation_figures
+from fgtl.data.knobs import ViewKnobs
+from fgtl.errors import DataError, InputError
+from fgtl.training import evaluation
+from fgtl.training.evaluation import Predictor, predict_probabilities, predict_selection, validation_figures
 
 
 def test_every_image_counts_once_whatever_the_batch(fresh_model, images):
@@ -84,6 +86,47 @@ def test_a_wrong_count_is_an_error(fresh_model, images):
             predict_probabilities(fresh_model(), images.evaluation(8), count)
     with pytest.raises(InputError, match=r"(?s)has 0 images.*at least one"):
         predict_probabilities(fresh_model(), images.evaluation(8).take(0), 0)
+
+
+def test_rows_without_weight_between_the_images_are_left_out_and_the_others_keep_their_places(fresh_model, images):
+    model = fresh_model()
+    whole, _ = predict_probabilities(model, images.evaluation(8), images.count)
+    bad = (0, 7, 8, 39)
+    rows, probabilities, labels = Predictor(model).found(images.evaluation(7, bad), images.count)
+    assert rows.tolist() == [row for row in range(images.count) if row not in bad]
+    np.testing.assert_allclose(probabilities, whole[rows], atol=1e-6)
+    np.testing.assert_array_equal(labels, images.labels[rows])
+
+
+def test_rows_without_weight_are_missed_where_all_are_expected(fresh_model, images):
+    with pytest.raises(InputError, match=r"(?s)has 39 images.*40"):
+        predict_probabilities(fresh_model(), images.evaluation(8, (5,)), images.count)
+    # One image more than announced does not pass for one of weight 0.
+    with pytest.raises(InputError, match=r"(?s)has 39 images.*39"):
+        Predictor(fresh_model()).found(images.evaluation(8, (5,)), 39)
+
+
+class FromMemory:
+    """What `predict_selection` reads of a selection."""
+
+    def __init__(self, count, bad):
+        self.ids, self.bad = np.array([f"image {row}" for row in range(count)]), bad
+
+    def __len__(self):
+        return len(self.ids)
+
+    def take(self, rows):
+        return self.ids[rows]
+
+
+def test_an_image_that_is_missing_without_a_reason_is_an_error(fresh_model, images, monkeypatch):
+    monkeypatch.setattr(evaluation, "evaluation_batches", lambda selection, knobs: images.evaluation(8, (5,)))
+    known = FromMemory(images.count, {"image 5"})
+    seen, probabilities = predict_selection(Predictor(fresh_model()), known, ViewKnobs())
+    assert len(seen) == len(probabilities) == 39
+    assert "image 5" not in seen
+    with pytest.raises(DataError, match="1 of 40 images are missing, the first image 5"):
+        predict_selection(Predictor(fresh_model()), FromMemory(images.count, set()), ViewKnobs())
 
 
 def test_validation_figures_of_three_images():

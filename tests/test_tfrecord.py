@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgtl.data.tfrecord import RecordDamage, RecordWriter, framed, read_records, unframed
 from fgtl.files import sha256_of
+from fgtl.tfrecord import RecordDamage, RecordWriter, framed, read_records, unframed
 
 PAYLOADS = [b"", b"a", b"x" * 1000, bytes(range(256)) * 20]
 
@@ -77,7 +77,7 @@ def test_a_cut_inside_a_header_is_named(shard):
 def test_a_length_of_a_petabyte_is_not_allocated(tmp_path):
     import struct
 
-    from fgtl.data.tfrecord import masked_crc
+    from fgtl.tfrecord import masked_crc
 
     length = struct.pack("<Q", 1 << 50)
     (tmp_path / "x").write_bytes(length + struct.pack("<I", masked_crc(length)) + b"little")

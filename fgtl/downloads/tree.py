@@ -1,0 +1,219 @@
+"""Tree: the files of a download under one top, whatever they lie in. Readers see nothing else.
+
+Names are relative, with slashes, "" being the top; no name ever leads out of the tree.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fgtl.downloads.place import Place
+from fgtl.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is directly in a folder of a tree: plain names, sorted."""
+
+    folders: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class Tree(ABC):
+    """The files of a download; read only."""
+
+    @abstractmethod
+    def where(self, name: str = "") -> str:
+        """How messages call a file or the top: a path on disk, or "photos.zip: birds/1.jpg"."""
+
+    @abstractmethod
+    def is_file(self, name: str) -> bool:
+        """Whether there is a regular file of this name."""
+
+    @abstractmethod
+    def is_folder(self, name: str) -> bool:
+        """Whether there is a folder of this name; the top is one."""
+
+    @abstractmethod
+    def size(self, name: str) -> int:
+        """Bytes of a file's content, -1 when there is none."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """A file's content: for lists and annotations, not for millions of images (`place`).
+
+        Raises:
+            DataError: there is no such file, or it cannot be read.
+        """
+
+    @abstractmethod
+    def list(self, folder: str = "") -> Listing:
+        """What is directly in a folder, hidden names included; an empty listing when there is no such folder."""
+
+    @abstractmethod
+    def walk(self, folder: str = "") -> Iterator[str]:
+        """Names (from the top) of all files below a folder, sorted; hidden ones and what is below them left out."""
+
+    @abstractmethod
+    def place(self, name: str) -> Place:
+        """Where a file's bytes lie. Of a compressed archive only after `fetch`."""
+
+    def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:  # noqa: B027
+        """Make `place` work for these names, writing into `folder` where that takes disk space.
+
+        Only compressed archives (.tar.gz and the like) need it: their chosen members are inflated, one after the
+        other, into one plain file. No name of the archive becomes a name on disk. Calls `advance(1)` a file.
+
+        Raises:
+            DataError: the archive is damaged.
+            OSError: no space is left; `folder` then holds nothing half-written under a final name.
+        """
+
+    def below(self, folder: str) -> "Tree":
+        """The tree whose top is a folder of this one."""
+        return Below(self, folder) if folder else self
+
+
+def join(folder: str, name: str) -> str:
+    """A name below a folder of a tree; "" is the top."""
+    return f"{folder}/{name}" if folder and name else folder or name
+
+
+class Below(Tree):
+    """A folder of another tree as a tree."""
+
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self._tree, self._folder = tree, folder
+
+    def where(self, name: str = "") -> str:
+        return self._tree.where(join(self._folder, name))
+
+    def is_file(self, name: str) -> bool:
+        return self._tree.is_file(join(self._folder, name))
+
+    def is_folder(self, name: str) -> bool:
+        return self._tree.is_folder(join(self._folder, name))
+
+    def size(self, name: str) -> int:
+        return self._tree.size(join(self._folder, name))
+
+    def read(self, name: str) -> bytes:
+        return self._tree.read(join(self._folder, name))
+
+    def list(self, folder: str = "") -> Listing:
+        return self._tree.list(join(self._folder, folder))
+
+    def walk(self, folder: str = "") -> Iterator[str]:
+        start = len(self._folder) + 1
+        for name in self._tree.walk(join(self._folder, folder)):
+            yield name[start:]
+
+    def place(self, name: str) -> Place:
+        return self._tree.place(join(self._folder, name))
+
+    def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
+        self._tree.fetch([join(self._folder, name) for name in names], folder, advance)
+
+
+class Mounted(Tree):
+    """A tree seen below a folder: its file "a.jpg" is called "train/a.jpg" here."""
+
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self._tree, self._folder = tree, folder
+
+    def where(self, name: str = "") -> str:
+        inner = self._inner(name)
+        return self._tree.where() if inner is None else self._tree.where(inner)
+
+    def is_file(self, name: str) -> bool:
+        inner = self._inner(name)
+        return inner is not None and self._tree.is_file(inner)
+
+    def is_folder(self, name: str) -> bool:
+        inner = self._inner(name)
+        return self._leads_here(name) if inner is None else self._tree.is_folder(inner)
+
+    def size(self, name: str) -> int:
+        inner = self._inner(name)
+        return -1 if inner is None else self._tree.size(inner)
+
+    def read(self, name: str) -> bytes:
+        inner = self._inner(name)
+        if inner is None:
+            raise DataError(f"{self.where()} holds no {name}.")
+        return self._tree.read(inner)
+
+    def list(self, folder: str = "") -> Listing:
+        inner = self._inner(folder)
+        if inner is not None:
+            return self._tree.list(inner)
+        next_down = self._folder[len(folder) + 1 if folder else 0 :].partition("/")[0]
+        return Listing((next_down,)) if self._leads_here(folder) else Listing()
+
+    def walk(self, folder: str = "") -> Iterator[str]:
+        inner = self._inner(folder)
+        if inner is not None or self._leads_here(folder):
+            for name in self._tree.walk(inner or ""):
+                yield join(self._folder, name)
+
+    def place(self, name: str) -> Place:
+        return self._tree.place(name[len(self._folder) + 1 :])
+
+    def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
+        self._tree.fetch([name[len(self._folder) + 1 :] for name in names], folder, advance)
+
+    def _inner(self, name: str) -> str | None:
+        """The name in the mounted tree; None for a name that lies outside."""
+        if name == self._folder:
+            return ""
+        return name[len(self._folder) + 1 :] if name.startswith(f"{self._folder}/") else None
+
+    def _leads_here(self, folder: str) -> bool:
+        """Whether a folder is above the mounted one."""
+        return not folder or self._folder.startswith(f"{folder}/")
+
+
+class Overlay(Tree):
+    """Several trees seen as one: of a name that is in more than one, the first tree's file counts."""
+
+    def __init__(self, trees: Sequence[Tree]) -> None:
+        self._trees = tuple(trees)
+
+    def where(self, name: str = "") -> str:
+        return self._owner(name).where(name) if name else self._trees[0].where()
+
+    def is_file(self, name: str) -> bool:
+        return any(tree.is_file(name) for tree in self._trees)
+
+    def is_folder(self, name: str) -> bool:
+        return any(tree.is_folder(name) for tree in self._trees)
+
+    def size(self, name: str) -> int:
+        return self._owner(name).size(name)
+
+    def read(self, name: str) -> bytes:
+        return self._owner(name).read(name)
+
+    def list(self, folder: str = "") -> Listing:
+        listings = [tree.list(folder) for tree in self._trees]
+        folders = {name for listing in listings for name in listing.folders}
+        files = {name for listing in listings for name in listing.files}
+        return Listing(tuple(sorted(folders)), tuple(sorted(files - folders)))
+
+    def walk(self, folder: str = "") -> Iterator[str]:
+        yield from sorted({name for tree in self._trees for name in tree.walk(folder)})
+
+    def place(self, name: str) -> Place:
+        return self._owner(name).place(name)
+
+    def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
+        wanted: dict[int, list[str]] = {}
+        for name in names:
+            wanted.setdefault(self._trees.index(self._owner(name)), []).append(name)
+        for number, owned in wanted.items():
+            self._trees[number].fetch(owned, folder / str(number), advance)
+
+    def _owner(self, name: str) -> Tree:
+        """The first tree that has the file; the first of all when none has, so that it says what is missing."""
+        return next((tree for tree in self._trees if tree.is_file(name)), self._trees[0])
