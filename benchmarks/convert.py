@@ -2,7 +2,8 @@
 
 The conversion is the whole of `fgtl convert` on folders train/CLASS and test/CLASS: listing, planning, shards, manifest.
 It and the copy are durable in the same way: an fsync for each thing that must not get lost (a file; a shard). TFDS makes
-nothing durable and looks into no image (`tfds_builders.py`); the decoders get the files from memory and keep nothing.
+nothing durable and looks into no image (`tfds_builders.py`), and its memory includes TensorFlow's; the decoders get the
+files from memory and keep nothing.
 
     RATIO convert_vs_copy        images/s over those of the copy; what it gains over a copy is a checked header, two
                                  checksums, a digest, an index and ten files instead of thousands
@@ -43,6 +44,8 @@ SHARDS, CLASSES, SIDE = 10, 5, 256
 PLAIN, CHECKED, SHRUNK, COPY = "fgtl convert", "fgtl, decode check", f"fgtl, shrunk to {SIDE}", "file copy"
 TFDS, TFDS_IN_ORDER = "TFDS, shuffled", "TFDS, in order"
 PILLOW, SIMPLEJPEG, THUMBNAIL = "Pillow decode", "simplejpeg decode", f"Pillow, shrunk to {SIDE}"
+# The second is what it imports to write a data set, and does not declare.
+TFDS_NEEDS = ("tensorflow_datasets", "importlib_resources")
 FEW, MANY = 2_000, 20_000
 
 
@@ -118,7 +121,7 @@ def makers() -> dict[str, Callable[[Path, Path], Side]]:
         SHRUNK: partial(partial, convert_folder, max_side=SIDE),
         COPY: partial(partial, copy_folder),
     }
-    if importlib.util.find_spec("tensorflow_datasets") is not None:
+    if all(importlib.util.find_spec(module) for module in TFDS_NEEDS):
         made[TFDS] = partial(tfds_side, builder="shuffled")
         made[TFDS_IN_ORDER] = partial(tfds_side, builder="in_order")
     made[PILLOW] = partial(each_side, function=pillow_decode)
@@ -156,8 +159,10 @@ def _look(process: int, peaks: dict[int, float]) -> None:
         children = (folder / f"task/{process}/children").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
         return  # it has ended
-    # A process that is just ending has no memory any more.
-    peaks |= {process: int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")}
+    # A process that is just ending has no memory any more, and none of these lines.
+    for line in status.splitlines():
+        if line.startswith("VmHWM"):
+            peaks[process] = int(line.split()[1]) / 1024
     for child in children:
         _look(int(child), peaks)
 
@@ -206,7 +211,7 @@ def main() -> None:
     if TFDS in figures:
         print_ratio("convert_vs_tfds", rate / figures[TFDS].rate, 3)
     else:
-        print("TensorFlow Datasets is not installed (extra: tfds), so nothing is said about it.")
+        print(f"Nothing is said about TensorFlow Datasets: not all of {', '.join(TFDS_NEEDS)} is installed.")
     print_ratio("convert_decode_vs_pillow", figures[CHECKED].rate / figures[PILLOW].rate, 0.8)
     print_ratio("convert_decode_vs_simplejpeg", figures[CHECKED].rate / figures[SIMPLEJPEG].rate, 0.8)
 

@@ -171,7 +171,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         for label in range(CLASSES):
-            write_pictures(scratch / "pictures" / f"class_{label}", images // CLASSES)
+            count = images // CLASSES
+            write_pictures(scratch / "pictures" / f"class_{label}", count, first=label * count)
         convert(
             Card(name="pictures", layout="folder"),
             FolderTree(scratch / "pictures"),

@@ -28,7 +28,7 @@ class UsageError(FgtlError):
 
 
 class DataError(FgtlError):
-    """Files on disk are missing, damaged, or not what they say they are."""
+    """Files are missing, damaged, or not what they say they are; or the disk does not take what is to be written."""
 
     exit_code = 3
 

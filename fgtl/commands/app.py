@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from fgtl.commands.flags import HelpShown, parse
-from fgtl.errors import FgtlError, UsageError, did_you_mean
+from fgtl.errors import DataError, FgtlError, UsageError, did_you_mean
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         print(f"fgtl {verb}: {_explain(error)}", file=sys.stderr)
-        return 1
+        return DataError.exit_code
 
 
 class Terminated(KeyboardInterrupt):

@@ -43,7 +43,7 @@ def convert(card: Card, tree: Tree, output_dir: Path, knobs: ConvertKnobs) -> Ma
 
     Shards that an earlier, interrupted run finished from the same input are kept. The result's bytes depend on the
     input, the knobs (not `workers` and `runner`) and the version of Pillow only. A finished record set of the same plan is left as
-    it is. Memory: the list of samples, and for each worker one image.
+    it is. Memory: about 1 kB a sample, and for each worker its shard's samples and one image.
 
     Args:
         card: the data set; its layout names the reader.
@@ -54,8 +54,8 @@ def convert(card: Card, tree: Tree, output_dir: Path, knobs: ConvertKnobs) -> Ma
     Raises:
         UsageError: the knobs name a runner that this machine cannot start.
         DataError: the download is not whole; an image is bad and `knobs.on_bad` is "fail"; `output_dir` holds
-            something else, or a record set of another plan and `knobs.overwrite` is false.
-        FgtlError: another conversion is writing there.
+            something else, or a record set of another plan and `knobs.overwrite` is false; another conversion is
+            writing there.
         OSError: writing failed (disk full). Finished shards are kept, and the record set stays unfinished.
     """
     plan = plan_conversion(card, tree, output_dir, knobs)

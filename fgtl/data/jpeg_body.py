@@ -14,6 +14,7 @@ Source: ITU-T T.81: B.1.1 (markers, fill and stuffed bytes), B.2 (order of segme
 """
 
 import io
+from contextlib import closing
 from dataclasses import dataclass
 
 from PIL import Image
@@ -84,20 +85,20 @@ class _GoesOn(BadImage):
 
 
 def _load_in_pieces(image: JpegImageFile, data: bytes, stretches: tuple[Stretch, ...]) -> None:
-    decoder, position = _Decoder(image), 0
-    for stretch in stretches:
-        last = stretch.end - 1
-        decoder.feed(data[position:last])
-        if not decoder.waits_for(data[last : stretch.end]):
-            raise _GoesOn(
-                f"It is a damaged JPEG: the coded pixels before byte {stretch.end:,} are more than belong there."
-            )
-        decoder.feed(_REGISTER)
-        if decoder.waits_for(_PROBE):
-            raise BadImage(f"It is a damaged JPEG: coded pixels are missing before byte {stretch.end:,}.")
-        position = stretch.end
-    decoder.feed(data[position:])
-    decoder.close()
+    with closing(_Decoder(image)) as decoder:
+        position = 0
+        for stretch in stretches:
+            last = stretch.end - 1
+            decoder.feed(data[position:last])
+            if not decoder.waits_for(data[last : stretch.end]):
+                raise _GoesOn(
+                    f"It is a damaged JPEG: the coded pixels before byte {stretch.end:,} are more than belong there."
+                )
+            decoder.feed(_REGISTER)
+            if decoder.waits_for(_PROBE):
+                raise BadImage(f"It is a damaged JPEG: coded pixels are missing before byte {stretch.end:,}.")
+            position = stretch.end
+        decoder.finish(data[position:])
 
 
 def _unpadded(data: bytes, stretch: Stretch) -> Stretch:
@@ -139,9 +140,13 @@ class _Decoder:
         self._is_done = used < 0
         self._left = b"" if self._is_done else self._left[used:]
 
-    def close(self) -> None:
-        """End decoding; the image then has its pixels. OSError: some are missing."""
-        self._decoder.cleanup()
-        self._image.tile = []
+    def finish(self, data: bytes) -> None:
+        """Feed the rest of the file; the image then has its pixels. OSError: some are missing."""
+        self.feed(data)
         if not self._is_done:
             raise OSError("its coded pixels end early")
+        self._image.tile = []
+
+    def close(self) -> None:
+        """Give the decoder's memory back."""
+        self._decoder.cleanup()

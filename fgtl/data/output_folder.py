@@ -12,7 +12,7 @@ from fgtl.data.plan import Plan
 from fgtl.data.shards import SPOOL, WORK_FOLDER, finished_shard
 from fgtl.data.stage import adopt_shards
 from fgtl.datasets import SPLITS
-from fgtl.errors import DataError, FgtlError
+from fgtl.errors import DataError
 from fgtl.files import PARTIAL, read_json, sync, write_json
 
 # The feature store lives in the record set's folder (fgtl.features).
@@ -66,14 +66,14 @@ def _final_name(name: str) -> str:
 
 @contextmanager
 def locked(output_dir: Path) -> Iterator[None]:
-    """Hold the folder for one conversion; FgtlError when another one has it. The lock ends with its process."""
+    """Hold the folder for one conversion; DataError when another one has it. The lock ends with its process."""
     work = output_dir / WORK_FOLDER
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / _LOCK, timeout=0):
             yield
     except Timeout:
-        raise FgtlError(f"Another conversion is writing {output_dir}.", fix="Wait for it, or end it.") from None
+        raise DataError(f"Another conversion is writing {output_dir}.", fix="Wait for it, or end it.") from None
 
 
 def clear(output_dir: Path, plan: Plan) -> None:

@@ -95,7 +95,7 @@ class ShardResult:
 def write_shard(task: ShardTask, advance: Callable[[int], None]) -> ShardResult:
     """Write one shard under its final name, and after it the sidecar that lets a later run reuse it.
 
-    Memory: one image and a 1 MiB buffer. Calls `advance(1)` after each image.
+    Memory: the samples, one image and a 1 MiB buffer. Calls `advance(1)` after each image.
 
     Raises:
         BadImages: under --on_bad=fail; the shard's other images were still looked at, so that they can be named too.

@@ -152,7 +152,7 @@ def do_task(file: Path) -> None:
     except _Unwanted:
         pass
     except (BadImages, OSError, FgtlError) as error:
-        if True:  # else the stage was removed while the shard was being written
+        if file.exists():  # else the stage was removed while the shard was being written
             _report(file, error)
 
 

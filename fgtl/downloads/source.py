@@ -205,21 +205,22 @@ class _Gunzip:
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(zlib.MAX_WBITS + 16)
-        self.needs_input = True
 
     @property
     def eof(self) -> bool:
         return self._stream.eof
 
     @property
+    def needs_input(self) -> bool:
+        # Output that zlib holds back after the last input comes with the next one: the checksum is still to follow.
+        return not self._stream.unconsumed_tail
+
+    @property
     def unused_data(self) -> bytes:
         return self._stream.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        piece = self._stream.decompress(self._stream.unconsumed_tail or data, max_length)
-        # With a full piece zlib may hold back more, even when it has taken all of the input.
-        self.needs_input = not self._stream.unconsumed_tail and len(piece) < max_length
-        return piece
+        return self._stream.decompress(self._stream.unconsumed_tail or data, max_length)
 
 
 def _unxz() -> _Decoder:

@@ -23,7 +23,7 @@ from fgtl.data.records import RecordSet
 from fgtl.data.verify import verify
 from fgtl.datasets import Card, Sample
 from fgtl.downloads import FolderTree
-from fgtl.errors import DataError, FgtlError
+from fgtl.errors import DataError
 
 CARD = Card("photos", "folder")
 KNOBS = ConvertKnobs(num_shards=3, workers=1)
@@ -225,7 +225,7 @@ def test_output_that_is_a_file_is_refused(image_folder, tmp_path):
 
 
 def test_two_conversions_at_once_are_refused(image_folder, tmp_path):
-    with locked(tmp_path / "out"), pytest.raises(FgtlError, match="Another conversion is writing"):
+    with locked(tmp_path / "out"), pytest.raises(DataError, match="Another conversion is writing"):
         convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
 
 
@@ -432,7 +432,7 @@ def test_a_file_size_limit_is_an_error_not_a_signal(image_folder, tmp_path):
     )
     command = [sys.executable, "-c", code, "convert", f"--data_dir={image_folder}", f"--output_dir={tmp_path / 'out'}"]
     done = subprocess.run([*command, "--num_shards=1", "--workers=1"], capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "File too large" in done.stderr
     assert "tfrecord-00000-of-00001" in done.stderr
     assert not (tmp_path / "out" / "manifest.json").exists()

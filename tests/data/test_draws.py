@@ -59,3 +59,8 @@ def test_keys_are_the_same_in_another_process() -> None:
     code = "from fgtl.data.draws import id_keys; print(int(id_keys(['häher/7.jpg'])[0]))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert int(printed) == int(id_keys(["häher/7.jpg"])[0])
+
+
+def test_an_id_that_is_no_utf8_has_a_key():
+    # As file names come from a disk that knows no encoding.
+    assert len(set(id_keys(["a\udcff", "a\udcfe", "a"]).tolist())) == 3

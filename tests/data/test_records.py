@@ -1,9 +1,12 @@
+import os
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from fgtl.data import example
+from fgtl.data.manifest import File, Index, Manifest, index_name, write_index, write_manifest
 from fgtl.data.records import RecordSet
 from fgtl.data.shard_reader import ShardReader
 from fgtl.data.splits import carve_validation
@@ -63,6 +66,9 @@ def test_nothing_and_the_same_twice_are_refused(converted):
         converted.select("train[5:5]")
     with pytest.raises(UsageError, match="twice"):
         converted.select("train+train[:1]")
+    with pytest.raises(UsageError, match="twice"):
+        converted.select("test+train[:6]+train[5:]")
+    assert len(converted.select("train[:6]+train[6:]+train[3:3]+test")) == 18
     with pytest.raises(UsageError, match=r"no split 'validation'(.|\n)*train, test"):
         converted.select("validation")
 
@@ -124,3 +130,29 @@ def test_reading_needs_no_tensorflow(converted):
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_200_000_records_are_opened_and_selected_in_less_than_a_second(tmp_path):
+    count, shards = 200_000, 100
+    numbers = np.arange(count)
+    ids = np.char.add("train/00000_Animalia_Chordata_Aves/", numbers.astype("U"))
+    columns = {"shard": numbers // (count // shards), "offset": 12 + numbers % (count // shards) * 116, "id": ids}
+    columns |= {"length": np.full(count, 100), "label": numbers % 7, "height": numbers, "width": numbers}
+    index = write_index(tmp_path / index_name("train"), Index(**columns))
+    files = []
+    for shard in range(shards):
+        path = tmp_path / f"big-train.tfrecord-{shard:05d}-of-{shards:05d}"
+        path.touch()
+        os.truncate(path, count // shards * 116)
+        files.append(File(path.name, count // shards, path.stat().st_size, ""))
+    counts = {"train": tuple(np.bincount(columns["label"]).tolist())}
+    names = tuple(f"class {label}" for label in range(7))
+    write_manifest(
+        tmp_path, Manifest("big", names, (), {"train": tuple(files)}, {"train": index}, counts, {}, "", {}, {})
+    )
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert len(RecordSet.open(tmp_path).select("train[:99%]")) == 198_000
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1

@@ -157,9 +157,10 @@ def test_another_version_of_pillow_on_a_worker_is_reported(tasks, work, monkeypa
     assert "has Pillow 0.1" in str(failure)
 
 
-def test_workers_give_up_when_the_stage_is_closed(tasks, work, monkeypatch):
+@pytest.mark.parametrize("seconds", [0.0, 1000.0], ids=["seen while it writes", "seen when it is done"])
+def test_workers_give_up_when_the_stage_is_closed(seconds, tasks, work, monkeypatch):
     """As after Ctrl-C: the shard they were at is dropped, nothing is reported and nothing comes back."""
-    monkeypatch.setattr(stage_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(stage_module, "_SECONDS_BETWEEN_LOOKS", seconds)
     with staged(work, tasks) as stage:
         first, real = task_file(stage.folder, 0), stage_module.write_shard
 
@@ -167,12 +168,13 @@ def test_workers_give_up_when_the_stage_is_closed(tasks, work, monkeypatch):
             def advance_after_the_end(images):
                 stage.close()
                 advance(images)
-                raise AssertionError("it went on")
+                assert seconds, "it went on"
 
             return real(task, advance_after_the_end)
 
         monkeypatch.setattr(stage_module, "write_shard", closed_meanwhile)
         do_task(first)
+        assert not stage.folder.exists()
         do_task(first)
     assert list(work.iterdir()) == []
 

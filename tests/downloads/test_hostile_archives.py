@@ -224,6 +224,21 @@ def zip_field(local_at: int, directory_at: int, value: bytes) -> Callable[[Simpl
     return build
 
 
+def zip_offset(offset: int) -> Callable[[SimpleNamespace, Path], bytes]:
+    """A ZIP archive whose directory has its file somewhere else, by ZIP64."""
+
+    def build(make: SimpleNamespace, outside: Path) -> bytes:
+        data = bytearray(zip_of("a.jpg"))
+        entry, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+        wide = struct.pack("<2HQ", 1, 8, offset)
+        data[entry + 30 : entry + 32] = struct.pack("<H", len(wide))
+        data[entry + 42 : entry + 46] = b"\xff" * 4
+        data[end + 12 : end + 16] = struct.pack("<L", end - entry + len(wide))
+        return bytes(data[:end] + wide + data[end:])
+
+    return build
+
+
 def zip_overlap(make: SimpleNamespace, outside: Path) -> bytes:
     """Two entries of the directory that share one file's bytes."""
     data = zip_of("a.jpg", "b.jpg", content=bytes(1 << 12))
@@ -238,7 +253,7 @@ def zip_bomb(make: SimpleNamespace, outside: Path) -> bytes:
 
 
 def zip_many_bombs(make: SimpleNamespace, outside: Path) -> bytes:
-    return zip_of(*(f"{i}.jpg" for i in range(40)), content=bytes(1_000_000))
+    return zip_of(*(f"{i}.jpg" for i in range(20)), content=bytes(1_000_000))
 
 
 def zip_bomb_that_lies(make: SimpleNamespace, outside: Path) -> bytes:
@@ -301,6 +316,7 @@ CASES = [
     Case("zip-twins", lambda *_: zip_of("A.jpg", "a.jpg"), None, "differ only in case", ("A.jpg", "a.jpg")),
     Case("tar-twice", several((b"a.jpg", b"1"), (b"a.jpg", b"2")), "twice, with different", "twice, with different"),
     Case("tar-twice-longer", several((b"a.jpg", b"1"), (b"a.jpg", b"12")), "twice, with different", "twice"),
+    Case("tar-twice-empty", several((b"a.jpg", b""), (b"a.jpg", b"1")), "twice, with different", "twice, with"),
     Case("tar-twice-equal", several((b"a.jpg", b"1"), (b"a.jpg", b"1")), None, None, ("a.jpg",)),
     Case("gz-twice", gz(several((b"a.jpg", b"1"), (b"a.jpg", b"2"))), "is there twice", "is there twice"),
     Case("zip-twice", zip_twice, "twice, with different", "twice, with different"),
@@ -315,7 +331,7 @@ CASES = [
     Case("tar-members", many_members, "more than 2,000 members", "more than 2,000 members"),
     Case("zip-members", lambda *_: zip_of(*map(str, range(2001))), "has 2,001 members", "has 2,001 members"),
     Case("zip-bomb", zip_bomb, "inflates from", "inflates from"),
-    Case("zip-many-bombs", zip_many_bombs, r"inflates to \d|holds .* and more", r"inflates to \d|holds .* and more"),
+    Case("zip-many-bombs", zip_many_bombs, "inflates to 19.1 MiB", "inflates to 19.1 MiB"),
     Case("zip-lying-size", zip_bomb_that_lies, "another size than the 1,000 bytes", "another size than the 1,000"),
     Case("zip-overlap", zip_overlap, "members overlap", "members overlap"),
     Case("tar-pax-bomb", pax_bomb, "extended header of 1,073,741,824 bytes", "extended header of"),
@@ -337,6 +353,8 @@ CASES = [
     Case("tar-pax-record-text", pax_record(b"path=a\n"), "broken record", "broken record"),
     Case("tar-pax-global-path", global_path, "a global header sets 'path'", "a global header sets"),
     Case("tar-folder-with-content", several((b"a/", JPEG)), "a folder with content", "a folder with content"),
+    Case("zip-offset", zip_offset(0x7FFFFFFF), "'a.jpg' does not lie before its directory", "does not lie before"),
+    Case("zip-offset-huge", zip_offset(2**64 - 1), "'a.jpg' does not lie before its directory", "does not lie before"),
     Case("zip-directory-elsewhere", middle_flipped(zip_photos, -5), "directory", "directory"),
     # Downloads that ended too early.
     Case("tar-cut-in-file", cut(photos, 0.5), r"ends inside 1\.jpg", r"ends inside 1\.jpg"),
