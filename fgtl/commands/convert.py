@@ -124,6 +124,8 @@ def summary(manifest: Manifest) -> str:
     if report["odd"]:
         kinds = ", ".join(f"{oddity} {images:,}" for oddity, images in report["odd"].items())
         phrases.append(f"{report['reencoded']:,} odd images re-encoded ({kinds})")
+    if report.get("shrunk"):
+        phrases.append(f"{report['shrunk']:,} shrunk to {manifest.settings['max_side']:,} pixels")
     if report["skipped"]:
         phrases.append(f"{len(report['skipped']):,} bad images left out, the first {report['skipped'][0]['path']}")
     copies = report.get("duplicates", {"groups": 0})

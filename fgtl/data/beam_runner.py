@@ -48,8 +48,11 @@ def run_on_beam(
         try:
             while not job.has_ended(within=_SECONDS_BETWEEN_LOOKS):
                 yield from _advancing(stage.collect(), advance)
-        finally:
+        except BaseException:
+            # Ctrl-C, or the caller has enough. Workers must be done before their folder is removed.
+            stage.withdraw()
             job.cancel()
+            raise
         yield from _advancing(stage.collect_the_rest(), advance)
         failures = stage.failures()
         if failures:
@@ -101,12 +104,10 @@ class _Job:
         return self._ended.wait(within)
 
     def cancel(self) -> None:
-        """Ask the runner to stop, unless the job has ended; its workers give up by themselves when the stage goes."""
-        if not self._ended.is_set() and self._result is not None:
-            # Whatever the runner answers: this process is about to end, and says why itself.
-            thread = threading.Thread(target=lambda: _try_to_cancel(self._result), daemon=True)
-            thread.start()
-            thread.join(_SECONDS_TO_CANCEL)
+        """Ask the runner to stop, and wait some seconds for it; workers without tasks come to an end by themselves."""
+        if self._result is not None:
+            threading.Thread(target=_try_to_cancel, args=[self._result], daemon=True).start()
+        self._ended.wait(_SECONDS_TO_CANCEL)
 
     def _run(self) -> None:
         try:
@@ -150,6 +151,7 @@ def _do(task: tuple[bytes, int]) -> None:
 
 
 def _try_to_cancel(result: Any) -> None:
+    # Whatever the runner answers: this process is about to end, and says why itself.
     with suppress(Exception):
         result.cancel()
 

@@ -226,6 +226,7 @@ def _report(results: list[ShardResult]) -> dict[str, Any]:
     skipped = [vars(bad) for result in results for bad in result.skipped]
     return {
         "reencoded": sum(result.reencoded for result in results),
+        "shrunk": sum(result.shrunk for result in results),
         "odd": dict(sorted(odd.items())),
         "skipped": sorted(skipped, key=lambda bad: bad["path"]),
     }

@@ -46,8 +46,8 @@ class Manifest:
         class_counts: split -> images of each class.
         settings: what decided the content: card and its sha256, seed, naming, policy.
         plan: sha256 over the settings and every source image's id, label, place and size.
-        report: {"odd": {oddity: images}, "skipped": [{"id", "path", "reason"}], "duplicates": ...}
-            (fgtl.data.duplicates).
+        report: {"odd": {oddity: images}, "reencoded": images, "shrunk": images, "skipped": [{"id", "path", "reason"}],
+            "duplicates": see fgtl.data.duplicates}.
         versions: {"fgtl", "pillow"} that wrote it.
         about: title, homepage, licence, citation, layout and level of the card, where it has them.
     """

@@ -68,7 +68,10 @@ class RecordReader:
 
     def _read_or_nothing(self, row: int) -> bytes:
         try:
-            return self._selection.payload(row)
+            payload = self._selection.payload(row)
+            if not payload:
+                raise self._selection.bad_record(row, "it is empty")
+            return payload
         except BadRecord as bad:
             self._tolerance.note(row, bad)
             return b""

@@ -20,7 +20,7 @@ from fgtl.files import atomic_path, read_json, write_atomically
 from fgtl.tfrecord import RecordWriter
 
 # Part of every fingerprint: raise it when the same samples would give other bytes than before.
-RECORD_FORMAT = 2
+RECORD_FORMAT = 3
 WORK_FOLDER = ".convert"
 # In it: what was unpacked of compressed archives.
 SPOOL = "unpacked"
@@ -75,7 +75,8 @@ class ShardResult:
         offsets, lengths, heights, widths: as in the index, one a record.
         source_bytes, source_crcs: size and CRC-32C of each record's original file: equal files have both equal.
         odd: oddity -> images.
-        reencoded: images that were not stored as they came.
+        reencoded: images that were odd, and so not stored as they came.
+        shrunk: images that were larger than wanted (--max_side).
         skipped: images left out.
     """
 
@@ -89,6 +90,7 @@ class ShardResult:
     source_crcs: list[int] = field(default_factory=list)
     odd: dict[str, int] = field(default_factory=dict)
     reencoded: int = 0
+    shrunk: int = 0
     skipped: list[BadFile] = field(default_factory=list)
 
 
@@ -161,6 +163,7 @@ def _write_sample(task: ShardTask, position: int, sample: Sample, writer: Record
     result.widths.append(stored.width)
     result.kept.append(position)
     result.reencoded += bool(stored.oddities)
+    result.shrunk += stored.is_shrunk
     for oddity in (*stored.oddities, *([EMPTY_BOX] if len(shown) < len(boxes) else [])):
         result.odd[oddity] = result.odd.get(oddity, 0) + 1
 
@@ -199,6 +202,10 @@ def _features(
         features[example.BOX_XMIN] = [box.x0 for box in boxes]
         features[example.BOX_YMAX] = [box.y1 for box in boxes]
         features[example.BOX_XMAX] = [box.x1 for box in boxes]
+    if stored.original is not None:
+        features[example.ORIGINAL_HEIGHT] = [stored.original.height]
+        features[example.ORIGINAL_WIDTH] = [stored.original.width]
+        features[example.ORIGINAL_SHA256] = [stored.original.sha256.encode()]
     if sample.parts:
         features |= _part_features(sample, stored, part_names)
     if sample.hierarchy:

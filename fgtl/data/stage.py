@@ -77,8 +77,13 @@ class Stage:
                 error.filename = error.filename.replace(str(self.folder), str(self.folder.parent.parent))
         return errors
 
+    def withdraw(self) -> None:
+        """Remove the tasks that are left: none is begun any more, and workers that are busy notice it and give up."""
+        for number, _ in self.waiting.values():
+            task_file(self.folder, number).unlink(missing_ok=True)
+
     def close(self) -> None:
-        """Remove the folder. Workers that are still busy notice it and give up."""
+        """Remove the folder, tasks and all."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _take(self, name: str) -> Iterator[tuple[ShardTask, ShardResult]]:

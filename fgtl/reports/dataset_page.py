@@ -105,6 +105,8 @@ def _changes(report: Any) -> Iterator[str]:
     if report.get("odd"):
         kinds = ", ".join(f"{markdown(oddity)} {images:,}" for oddity, images in report["odd"].items())
         yield f"{report.get('reencoded', 0):,} images were re-encoded. Out of the ordinary: {kinds}."
+    if report.get("shrunk"):
+        yield f"{report['shrunk']:,} images were shrunk; their records tell the original's size and SHA-256."
     skipped = report.get("skipped", ())
     if skipped:
         listed = "; ".join(

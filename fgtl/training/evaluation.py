@@ -72,8 +72,8 @@ class Predictor:
                     # Only now is K known.
                     probabilities = np.empty((count, own.shape[1]), np.float32)
                 real = weights > 0
-                here = seen + np.flatnonzero(real[weights != _PADDING])
-                seen += int((weights != _PADDING).sum())
+                here = seen + np.flatnonzero(real)
+                seen += int((weights != _PADDING).sum())  # which comes last in its batch
                 place = slice(found, found + len(here))
                 found, last = place.stop, max([last, *here[-1:]])
                 if last >= count:

@@ -145,7 +145,7 @@ def test_a_full_disk_ends_both_with_the_same_message(photos, tmp_path, capsys, m
     monkeypatch.setattr(os, "fsync", full)
     local, beam = run_twice(photos, tmp_path, capsys)
     assert beam == local
-    assert local[0] == 1
+    assert local[0] == 3
     assert "The disk is full" in local[1]
 
 

@@ -100,7 +100,7 @@ def test_a_picture_that_cannot_be_decoded_is_its_files_problem(
     (tmp_path / "torn.png").write_bytes(data)
     words = [f"--run_dir={finished_run}", f"--output={tmp_path / 'found.json'}", str(tmp_path)]
     assert main(["predict", *words]) == 3
-    assert f"{tmp_path / 'torn.png'}: It cannot be decoded" in capsys.readouterr().err
+    assert f"{tmp_path / 'torn.png'}: It is a damaged PNG" in capsys.readouterr().err
     assert main(["predict", *words, "--on_bad=skip"]) == 0
     (row,) = json.loads((tmp_path / "found.json").read_text())
     assert row["image"] == str(tmp_path / "whole.png")

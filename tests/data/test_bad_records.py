@@ -130,6 +130,25 @@ def test_two_runs_and_a_resumed_run_are_equal(selection: Selection, harm: str) -
         assert_equal([part[start * 5 :] for part in first], rest)
 
 
+def test_a_record_that_fails_in_some_epochs_only_is_not_held_against_it_in_others(selection: Selection) -> None:
+    """A process that goes on later has not seen it fail; it must do the same as one that has."""
+    tall = np.where(np.arange(IMAGES) == BAD, 2, 1).astype(np.int32)
+
+    def stretched() -> Selection:
+        # Windows in the lower half, which is not there, cannot be decoded.
+        fresh = opened(selection.records.folder)
+        return dataclasses.replace(fresh, heights=fresh.heights * tall)
+
+    small = {"crop_max_aspect": 1.0, "crop_min_aspect": 1.0, "crop_min_coverage": 0.05}
+    whole = trained(stretched(), range(80), **small)
+    shown = int((whole[1] == BAD).sum())
+    rows, _ = rows_at(np.arange(400), 3, IMAGES)
+    assert 0 < shown < (rows == BAD).sum()
+    for start in (20, 40, 60):
+        rest = trained(stretched(), range(start, 80), **small)
+        assert_equal([part[start * 5 :] for part in whole], rest)
+
+
 def test_skip_changes_nothing_where_nothing_is_bad(whole: Selection) -> None:
     assert_equal(trained(whole), trained(whole, bad_records="fail"))
     for first, second in ((knobs(), knobs(bad_records="fail")), (knobs(threads=1), knobs(threads=3))):
@@ -258,6 +277,17 @@ def test_a_sector_that_the_disk_cannot_read_is_a_bad_record(
         selection.payload(0)
     with pytest.raises(OSError, match="24"):
         selection.payload(1)
+
+
+def test_an_empty_record_is_named_too(selection: Selection, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = selection.records.read
+    empty = selection.offsets[BAD]
+    monkeypatch.setattr(selection.records, "read", lambda *at: b"" if at[1] == empty else read(*at))
+    selection = selection.take(np.flatnonzero(selection.shards == selection.shards[BAD]))
+    _, _, weights = columns(evaluation_batches(selection, knobs()))
+    assert np.count_nonzero(weights) == len(selection) - 1
+    (bad,) = selection.bad
+    assert bad.what == "it is empty"
 
 
 def test_tensorflow_drops_the_rest_of_the_shard_and_says_nothing(selection: Selection) -> None:

@@ -157,6 +157,14 @@ def test_another_version_of_pillow_on_a_worker_is_reported(tasks, work, monkeypa
     assert "has Pillow 0.1" in str(failure)
 
 
+def test_withdrawn_tasks_are_not_begun_and_finished_shards_can_still_be_collected(tasks, work):
+    with staged(work, tasks) as stage:
+        do_task(task_file(stage.folder, 1))
+        stage.withdraw()
+        do_task(task_file(stage.folder, 0))
+        assert [task for task, _ in stage.collect_the_rest()] == bare(tasks[1:2])
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1000.0], ids=["seen while it writes", "seen when it is done"])
 def test_workers_give_up_when_the_stage_is_closed(seconds, tasks, work, monkeypatch):
     """As after Ctrl-C: the shard they were at is dropped, nothing is reported and nothing comes back."""

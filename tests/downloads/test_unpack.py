@@ -116,6 +116,16 @@ def test_a_disk_that_becomes_full_leaves_nothing(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_write_that_takes_only_a_part_goes_on(
+    tmp_path: Path, pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pack(tmp_path / "x.tar", FILES)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:100_000]))
+    unpack(path, tmp_path / "out")
+    assert contents(tmp_path / "out") == FILES
+
+
 def test_too_little_space_is_said_before_anything_is_written(
     tmp_path: Path, pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,12 @@ def test_a_finished_run_whose_checkpoints_were_deleted_keeps_its_settings(folder
     assert json.loads((folder / "run.json").read_text())["config"] == CONFIG
 
 
+def test_a_run_that_ended_at_a_bad_record_may_go_on_without_it(folder):
+    begun(folder)  # before there was this knob
+    for choice in ("fail", "skip"):
+        assert Run.create_or_resume(folder, CONFIG | {"bad_records": choice}, FACTS).resumed
+
+
 def test_half_a_first_checkpoint_leaves_nothing_to_go_on_with(folder):
     run = Run.create_or_resume(folder, CONFIG, FACTS)
     (run.stage().checkpoints / "step-1.77.partial").mkdir(parents=True)
