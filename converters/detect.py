@@ -5,12 +5,12 @@ import os
 import re
 from pathlib import Path
 
-from fgtl.converters.folder import ends_like_an_image
 from fgtl.converters.table_files import ENDINGS
 from fgtl.converters.tfds import find_prepared
 from fgtl.datasets import Card, card_names, load_card
 from fgtl.downloads import FolderTree, Mounted, Overlay, Tree
 from fgtl.downloads.archives import open_archive
+from fgtl.downloads.names import ends_like_an_image
 from fgtl.errors import DataError, UsageError
 
 _TFDS = "tfds:"

@@ -13,14 +13,9 @@ from fgtl.converters.division import OPTIONS, held_out
 from fgtl.converters.split_words import SPLIT_OF
 from fgtl.datasets import SPLITS, Card, Sample
 from fgtl.downloads import Tree
+from fgtl.downloads.names import ends_like_an_image
 from fgtl.downloads.tree import join
 from fgtl.errors import DataError
-
-# Endings decide only what is looked at; what an image is, its content says. HEIC is here so that it is reported.
-IMAGE_ENDINGS = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".jp2", ".avif", ".heic", ".heif"),
-}
 
 Found = dict[str, list[str]]  # class name -> names of its images, sorted
 
@@ -154,11 +149,6 @@ def _divide(card: Card, tree: Tree, classes: Found) -> dict[str, Found]:
 def _folders_in(tree: Tree, folder: str) -> list[str]:
     # Archives made on a Mac carry a folder of its own resource forks.
     return [name for name in tree.list(folder).folders if not name.startswith(".") and name != "__MACOSX"]
-
-
-def ends_like_an_image(name: str) -> bool:
-    """Whether a name has one of the endings of image files."""
-    return name[name.rfind(".") :].lower() in IMAGE_ENDINGS
 
 
 def _printable(name: str, tree: Tree) -> str:

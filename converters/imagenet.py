@@ -19,10 +19,10 @@ from collections.abc import Iterator, Mapping
 
 from fgtl.converters import READERS
 from fgtl.converters.checks import check_counts, check_options
-from fgtl.converters.folder import ends_like_an_image
 from fgtl.converters.imagenet_lists import read_validation_labels, read_words
 from fgtl.datasets import Card, Sample
 from fgtl.downloads import Tree
+from fgtl.downloads.names import ends_like_an_image
 from fgtl.downloads.tree import join
 from fgtl.errors import DataError
 

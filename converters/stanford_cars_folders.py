@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from fgtl.console import warn
-from fgtl.converters.folder import ends_like_an_image
 from fgtl.converters.pixel_boxes import box_from_one
 from fgtl.converters.tables import Line, enter, integer, number, read_lines
 from fgtl.datasets import Box, Card, Sample
 from fgtl.downloads import Tree
+from fgtl.downloads.names import ends_like_an_image
 from fgtl.errors import DataError, did_you_mean
 
 _TOPS = ("", "car_data/", "car_data/car_data/")

@@ -75,8 +75,11 @@ def _rehearse(config: Config) -> None:
     )
     free = disk_usage(_nearest(config.output_dir)).free
     say(f"would write {plan.name}: {splits}; {len(plan.class_names):,} classes -> {config.output_dir}")
-    say(f"images as they are: {plan.source_bytes / 1e9:,.2f} GB; free there: {free / 1e9:,.2f} GB")
-    if plan.source_bytes > free and not config.max_side:
+    # Compressed archives are inflated into one file beside the shards, until these are written.
+    needed = plan.source_bytes * (2 if tree.takes_space else 1)
+    while_packed = f" ({needed / 1e9:,.2f} GB while they are read from the archive)" if tree.takes_space else ""
+    say(f"images as they are: {plan.source_bytes / 1e9:,.2f} GB{while_packed}; free there: {free / 1e9:,.2f} GB")
+    if needed > free and not config.max_side:
         warn("That is not enough space: name another --output_dir, or shrink the images with --max_side.")
     say("Nothing was written.")
 

@@ -53,6 +53,10 @@ class CompressedTar(ArchiveTree):
                     fix="The download is incomplete: download it again, and compare its size.",
                 )
 
+    @property
+    def takes_space(self) -> bool:
+        return True
+
     def size_of(self, number: int) -> int:
         return self._sizes[number]
 
@@ -77,6 +81,8 @@ class CompressedTar(ArchiveTree):
         return place
 
     def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
+        # What is inflated belongs to the one who asked for it, and goes with his folder.
+        self._spools = [spool for spool in self._spools if spool.file.is_file()]
         missing = sorted({name for name in names if self._spooled(self.number(name)) is None}, key=self.number)
         advance(len(names) - len(missing))
         if missing:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fgtl.downloads.archive_tree import ArchiveTree
-from fgtl.downloads.limits import MIB
+from fgtl.downloads.limits import MIB, amount
 from fgtl.errors import DataError
 from fgtl.files import PARTIAL, atomic_path
 
@@ -21,7 +21,6 @@ _ENDING = ".spool"
 _MAGIC = b"fgtl-sp1"
 _INT = np.dtype("<i8")
 _TAIL = _INT.itemsize + len(_MAGIC)
-_GB = 1e9
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def require_space(folder: Path, needed: int, archive: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"{archive}: its files take {needed / _GB:,.1f} GB, but {folder} has {free / _GB:,.1f} GB left.",
+            f"{archive}: its files take {amount(needed)}, but {folder} has {amount(free)} left.",
             fix="Free space, or name a folder on another disk.",
         )
 

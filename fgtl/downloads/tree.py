@@ -59,6 +59,11 @@ class Tree(ABC):
     def place(self, name: str) -> Place:
         """Where a file's bytes lie. Of a compressed archive only after `fetch`."""
 
+    @property
+    def takes_space(self) -> bool:
+        """Whether `fetch` writes the files it is asked for to disk."""
+        return False
+
     def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:  # noqa: B027
         """Make `place` work for these names, writing into `folder` where that takes disk space.
 
@@ -100,6 +105,10 @@ class Below(Tree):
 
     def read(self, name: str) -> bytes:
         return self._tree.read(join(self._folder, name))
+
+    @property
+    def takes_space(self) -> bool:
+        return self._tree.takes_space
 
     def list(self, folder: str = "") -> Listing:
         return self._tree.list(join(self._folder, folder))
@@ -143,6 +152,10 @@ class Mounted(Tree):
         if inner is None:
             raise DataError(f"{self.where()} holds no {name}.")
         return self._tree.read(inner)
+
+    @property
+    def takes_space(self) -> bool:
+        return self._tree.takes_space
 
     def list(self, folder: str = "") -> Listing:
         inner = self._inner(folder)
@@ -194,6 +207,10 @@ class Overlay(Tree):
 
     def read(self, name: str) -> bytes:
         return self._owner(name).read(name)
+
+    @property
+    def takes_space(self) -> bool:
+        return any(tree.takes_space for tree in self._trees)
 
     def list(self, folder: str = "") -> Listing:
         listings = [tree.list(folder) for tree in self._trees]

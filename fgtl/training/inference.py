@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from fgtl.console import Progress
-from fgtl.converters.folder import IMAGE_ENDINGS
 from fgtl.data.images import BadImage, ImagePolicy, OddImages, store
 from fgtl.data.pipeline import loose_batches
+from fgtl.downloads.names import IMAGE_ENDINGS
 from fgtl.errors import UsageError
 from fgtl.heads.classifier import load_classifier
 from fgtl.training.run import Run

@@ -130,7 +130,7 @@ def test_too_little_space_is_said_before_anything_is_written(
 ) -> None:
     usage = type(shutil.disk_usage(tmp_path))
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10, 10, 1000))
-    with pytest.raises(DataError, match=r"take 0\.0 GB, but .*spool has 0\.0 GB left"):
+    with pytest.raises(DataError, match=r"take [\d.,]+ (bytes|KiB), but .*spool has [\d.,]+ (bytes|KiB) left"):
         open_archive(archive).fetch(list(FILES), tmp_path / "spool", counter)
     assert spools(tmp_path / "spool") == []
 
@@ -179,3 +179,14 @@ def test_inner_archives_are_other_files_to_a_spool(tmp_path: Path, pack, counter
     deep = open_archive(path, nested=True)
     deep.fetch(["in/2.jpg"], tmp_path / "spool", counter)
     assert deep.read("in/2.jpg") == b"inner"
+
+
+def test_a_tree_can_be_fetched_again_after_its_first_folder_went(
+    archive: Path, tmp_path: Path, counter: Counter
+) -> None:
+    tree = open_archive(archive)
+    for folder in ("first", "second"):
+        tree.fetch(["7.jpg"], tmp_path / folder, counter)
+        assert read_place(tree.place("7.jpg")) == FILES["7.jpg"]
+        shutil.rmtree(tmp_path / folder)
+    assert counter.passes == 2
