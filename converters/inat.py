@@ -64,6 +64,10 @@ def read_inat(card: Card, tree: Tree) -> Iterator[Sample]:
     """
     check_options(card, _OPTIONS)
     names = {split: card.options[split] for split in ("train", "validation") if split in card.options}
+    if not names:
+        raise DataError(
+            f"The card {card.name} names no list.", expected='options train = "train.json" and validation = "val.json".'
+        )
     require_files(card, tree, list(names.values()))
     lists = {split: _read_list(tree, name) for split, name in names.items()}
     taxa = taxa_by_category(card, tree, {names[split]: found.categories for split, found in lists.items()})
