@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgtl.console import say, warn
-from fgtl.data.images import OddImages
+from fgtl.data.image_files.policy import OddImages
 from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import DataError, UsageError
 from fgtl.files import write_atomically

@@ -6,8 +6,8 @@ from pathlib import Path
 from fgtl.console import say, table
 from fgtl.converters import READERS
 from fgtl.converters.detect import card_for
-from fgtl.data.open_world import OpenWorldKnobs, divide
-from fgtl.data.open_world_lists import describe, lists_of, write_open_world
+from fgtl.data.open_world.division import OpenWorldKnobs, divide
+from fgtl.data.open_world.lists import describe, lists_of, write_open_world
 from fgtl.knobs import flag
 
 

@@ -13,8 +13,8 @@ from PIL import __version__ as pillow_version
 from fgtl import __version__ as fgtl_version
 from fgtl.console import Progress
 from fgtl.converters import READERS
-from fgtl.data.beam_options import check_runner
-from fgtl.data.beam_runner import run_on_beam
+from fgtl.data.beam.options import check_runner
+from fgtl.data.beam.runner import run_on_beam
 from fgtl.data.duplicates import duplicates_report, find_copies
 from fgtl.data.manifest import (
     LABELS,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fgtl.data.beam.stage import adopt_shards
 from fgtl.data.companions import COMPANIONS
 from fgtl.data.manifest import LABELS, MANIFEST, index_name, read_manifest
 from fgtl.data.plan import Plan
 from fgtl.data.shards import SPOOL, WORK_FOLDER, finished_shard
-from fgtl.data.stage import adopt_shards
 from fgtl.datasets import SPLITS
 from fgtl.errors import DataError
 from fgtl.files import PARTIAL, read_json, sync, write_json

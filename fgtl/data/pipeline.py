@@ -19,8 +19,8 @@ from fgtl.data.augment import colour, draw_augmentation, mirror
 from fgtl.data.crops import centre_windows
 from fgtl.data.decode import ACCURATE, FAST, resize
 from fgtl.data.draws import id_keys, image_keys
+from fgtl.data.image_files.policy import inspect
 from fgtl.data.image_stream import Arrays, Source, image_stream
-from fgtl.data.images import inspect
 from fgtl.data.knobs import InputKnobs, ReadKnobs, ViewKnobs
 from fgtl.data.order import positions_of, rows_at
 from fgtl.data.pool import usable_cores
@@ -129,7 +129,7 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
     """Images outside a record set, in order, seen exactly as `evaluation_batches` sees them.
 
     Args:
-        files: N >= 1 encoded images as `fgtl.data.images.store` leaves them (upright JPEG or PNG).
+        files: N >= 1 encoded images as `fgtl.data.image_files.policy.store` leaves them (upright JPEG or PNG).
 
     Returns:
         Dataset of ceil(N / B) elements (images (B, S, S, 3) float32 in 0..255, weights (B,) float32: 1 real, 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import __version__ as pillow_version
 
-from fgtl.data.images import ImagePolicy
+from fgtl.data.image_files.policy import ImagePolicy
 from fgtl.data.shards import RECORD_FORMAT, ShardTask, fingerprint_of
 from fgtl.data.splits import hash_order
 from fgtl.data.subset import SubsetKnobs, subset

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fgtl.data import example
-from fgtl.data.images import BadImage, ImagePolicy, inspect, store
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, inspect, store
 from fgtl.errors import DataError
 from fgtl.wire import decode_example
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fgtl.data.bad_records import BadRecord, BadRecords, Tolerance
 from fgtl.data.example import ID
-from fgtl.data.images import BadImage, inspect
+from fgtl.data.image_files.policy import BadImage, inspect
 from fgtl.data.record_check import image_in, shown
 from fgtl.errors import DataError, UsageError
 from fgtl.tfrecord import RecordDamage

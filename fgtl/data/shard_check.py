@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fgtl.data import example
-from fgtl.data.images import ImagePolicy
+from fgtl.data.image_files.policy import ImagePolicy
 from fgtl.data.manifest import File, Index
 from fgtl.data.record_check import record_problems, shown
 from fgtl.data.scan import scan_records

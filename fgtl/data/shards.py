@@ -11,7 +11,7 @@ from google_crc32c import value as crc32c
 
 from fgtl.data import example
 from fgtl.data.example import encode_example
-from fgtl.data.images import BadImage, ImagePolicy, StoredImage, store
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, StoredImage, store
 from fgtl.data.manifest import File
 from fgtl.datasets import Box, Sample
 from fgtl.downloads import Place, read_place

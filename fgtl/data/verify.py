@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fgtl.data.draws import id_keys
-from fgtl.data.images import ImagePolicy
+from fgtl.data.image_files.policy import ImagePolicy
 from fgtl.data.manifest import LABELS, File, Index, Manifest, read_index, read_manifest
 from fgtl.data.pool import run_tasks
 from fgtl.data.shard_check import Damage, ShardCheck, check_shard

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from fgtl.data.example import IMAGE
-from fgtl.data.images import BadImage, inspect
+from fgtl.data.image_files.policy import BadImage, inspect
 from fgtl.data.records import Selection
 from fgtl.errors import DataError, UsageError, did_you_mean
 from fgtl.reports.annotations import Annotations, draw_annotations

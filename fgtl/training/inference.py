@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from fgtl.console import Progress
-from fgtl.data.images import BadImage, ImagePolicy, OddImages, store
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, OddImages, store
 from fgtl.data.pipeline import loose_batches
 from fgtl.downloads.names import IMAGE_ENDINGS
 from fgtl.errors import UsageError

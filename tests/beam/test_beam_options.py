@@ -2,7 +2,7 @@
 
 import pytest
 
-from fgtl.data.beam_options import check_runner, empty_pipeline
+from fgtl.data.beam.options import check_runner, empty_pipeline
 from fgtl.data.plan import ConvertKnobs
 from fgtl.errors import UsageError
 

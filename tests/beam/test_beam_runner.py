@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fgtl.commands.app import main
-from fgtl.data import beam_runner
+from fgtl.data.beam import runner as beam_runner
 from fgtl.data.convert import convert
 from fgtl.data.plan import ConvertKnobs
 from fgtl.datasets import Card

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fgtl.commands.app import main
-from fgtl.data.images import OddImages
+from fgtl.data.image_files.policy import OddImages
 from fgtl.data.records import RecordSet
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from fgtl.commands.app import main
 from fgtl.converters import READERS
 from fgtl.converters.detect import card_for
-from fgtl.data.open_world_reader import read_open_world
+from fgtl.data.open_world.reader import read_open_world
 
 
 @pytest.fixture

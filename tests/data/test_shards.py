@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fgtl.data import example, shards
-from fgtl.data.images import ImagePolicy
+from fgtl.data.image_files.policy import ImagePolicy
 from fgtl.data.shards import BadImages, ShardTask, finished_shard, write_shard
 from fgtl.datasets import Box, PartPoint, Sample
 from fgtl.files import sha256_of

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fgtl.data.open_world import OpenWorld, OpenWorldKnobs, divide
-from fgtl.data.open_world_lists import describe, lists_of, write_open_world
-from fgtl.data.open_world_reader import read_open_world
+from fgtl.data.open_world.division import OpenWorld, OpenWorldKnobs, divide
+from fgtl.data.open_world.lists import describe, lists_of, write_open_world
+from fgtl.data.open_world.reader import read_open_world
 from fgtl.datasets import Card, Sample
 from fgtl.errors import DataError, UsageError
 

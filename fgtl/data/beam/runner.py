@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from fgtl.console import Progress
-from fgtl.data.beam_options import empty_pipeline
+from fgtl.data.beam.options import empty_pipeline
+from fgtl.data.beam.stage import Stage, do_task, staged, task_file
 from fgtl.data.plan import ConvertKnobs
 from fgtl.data.pool import Advance
 from fgtl.data.shards import ShardResult, ShardTask
-from fgtl.data.stage import Stage, do_task, staged, task_file
 from fgtl.errors import FgtlError
 
 _SECONDS_BETWEEN_LOOKS = 1.0

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fgtl.converters.tables import Line, below_root, enter, read_lines
-from fgtl.data.open_world import Listed, OpenWorld
-from fgtl.data.open_world_lists import COLUMNS, PARTS, SCHEMA, SPLITS_FILE, TEST_LIST, TRUE_LABELS, read_facts
+from fgtl.data.open_world.division import Listed, OpenWorld
+from fgtl.data.open_world.lists import COLUMNS, PARTS, SCHEMA, SPLITS_FILE, TEST_LIST, TRUE_LABELS, read_facts
 from fgtl.datasets import Sample
 from fgtl.downloads import FolderTree
 from fgtl.errors import DataError

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fgtl.converters import READERS
-from fgtl.data import stage as stage_module
-from fgtl.data import task_files
+from fgtl.data.beam import stage as stage_module
+from fgtl.data.beam import task_files
+from fgtl.data.beam.stage import Stage, adopt_shards, do_task, staged, task_file
 from fgtl.data.convert import convert
 from fgtl.data.plan import ConvertKnobs, make_plan
 from fgtl.data.shards import BadImages, finished_shard, write_shard
-from fgtl.data.stage import Stage, adopt_shards, do_task, staged, task_file
 from fgtl.datasets import Card
 from fgtl.downloads import FolderTree
 from fgtl.errors import FgtlError

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgtl.data import task_files
-from fgtl.data.images import ImagePolicy
+from fgtl.data.beam import task_files
+from fgtl.data.beam.task_files import from_plain, read_task, to_plain, write_task
+from fgtl.data.image_files.policy import ImagePolicy
 from fgtl.data.shards import ShardTask
-from fgtl.data.task_files import from_plain, read_task, to_plain, write_task
 from fgtl.datasets import Box, PartPoint, Sample
 from fgtl.downloads import Place
 from fgtl.errors import DataError, FgtlError

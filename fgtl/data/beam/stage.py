@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fgtl.data.beam.task_files import read_task, write_task
 from fgtl.data.shards import WORK_FOLDER, BadFile, BadImages, ShardResult, ShardTask, finished_shard, write_shard
-from fgtl.data.task_files import read_task, write_task
 from fgtl.errors import DataError, FgtlError
 from fgtl.files import read_json, sync, write_atomically
 

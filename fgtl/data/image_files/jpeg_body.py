@@ -27,8 +27,8 @@ from PIL import Image
 from PIL.Image import _getdecoder
 from PIL.JpegImagePlugin import JpegImageFile
 
-from fgtl.data.image_headers import BadImage
-from fgtl.data.jpeg_markers import Stretch, read_stretches
+from fgtl.data.image_files.headers import BadImage
+from fgtl.data.image_files.jpeg_markers import Stretch, read_stretches
 
 # The decoder fills a register of at most 64 bits before it takes the first of them.
 _REGISTER = bytes(8)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pictures import encoded, torn_png
 from PIL import Image, ImageFile
 
-from fgtl.data.images import BadImage, ImagePolicy, inspect, store
-from fgtl.data.jpeg_markers import read_stretches
-from fgtl.data.reencode import decode
+from fgtl.data.image_files.jpeg_markers import read_stretches
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, inspect, store
+from fgtl.data.image_files.reencode import decode
 
 DECODE = ImagePolicy(check="decode")
 

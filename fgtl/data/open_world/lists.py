@@ -21,7 +21,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from fgtl.data.open_world import Listed, OpenWorld, OpenWorldKnobs
+from fgtl.data.open_world.division import Listed, OpenWorld, OpenWorldKnobs
 from fgtl.datasets import Card, Sample
 from fgtl.errors import DataError, UsageError
 from fgtl.files import read_json, write_atomically

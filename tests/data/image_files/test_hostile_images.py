@@ -13,8 +13,8 @@ import pytest
 from hostile_pictures import KEPT, Case, bombs, corpus
 from PIL import Image, ImageFile
 
-from fgtl.data.image_headers import ODDITIES
-from fgtl.data.images import BadImage, ImagePolicy, StoredImage, inspect, store
+from fgtl.data.image_files.headers import ODDITIES
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, StoredImage, inspect, store
 
 CORPUS = corpus()
 
@@ -86,8 +86,8 @@ def test_the_corpus_is_large() -> None:
 MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
-from fgtl.data.images import BadImage, ImagePolicy, store
-import fgtl.data.reencode
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, store
+import fgtl.data.image_files.reencode
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 assert "tensorflow" not in sys.modules
 found = {}

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import __version__ as pillow_version
 
 from fgtl import __version__ as fgtl_version
-from fgtl.data.images import ImagePolicy
+from fgtl.data.image_files.policy import ImagePolicy
 from fgtl.data.shards import RECORD_FORMAT, ShardTask
 from fgtl.datasets import Box, PartPoint, Sample
 from fgtl.downloads import Place

@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 
 from fgtl.data import example
 from fgtl.data.example import encode_example
-from fgtl.data.images import SHRUNK, ImagePolicy, Original, StoredImage, store
-from fgtl.data.shrink import fitted_size
+from fgtl.data.image_files.policy import SHRUNK, ImagePolicy, Original, StoredImage, store
+from fgtl.data.image_files.shrink import fitted_size
 from fgtl.datasets import Box
 from fgtl.errors import UsageError
 from fgtl.wire import decode_example

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pictures import chunk, encoded, picture, png
 from PIL import Image, ImageOps
 
-from fgtl.data.image_headers import ODDITIES, exif_orientation
-from fgtl.data.images import BadImage, ImagePolicy, StoredImage, inspect, store
-from fgtl.data.reencode import decode
+from fgtl.data.image_files.headers import ODDITIES, exif_orientation
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, StoredImage, inspect, store
+from fgtl.data.image_files.reencode import decode
 from fgtl.datasets import Box
 
 POLICY = ImagePolicy()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fgtl.commands.app import main
-from fgtl.data.beam_options import check_runner
+from fgtl.data.beam.options import check_runner
 from fgtl.data.convert import convert
 from fgtl.data.plan import ConvertKnobs
 from fgtl.datasets import Card

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fgtl.data.image_headers import BadImage
+from fgtl.data.image_files.headers import BadImage
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _FILTERS = 5

@@ -8,9 +8,9 @@ Where a longest side is asked for, larger images become smaller JPEGs.
 import hashlib
 from dataclasses import dataclass
 
-from fgtl.data.image_headers import PNG_SIGNATURE, BadImage, ImageFacts, read_jpeg, read_png
-from fgtl.data.orientation import upright_point, upright_size
-from fgtl.data.shrink import fitted_size, shrunk_point
+from fgtl.data.image_files.headers import PNG_SIGNATURE, BadImage, ImageFacts, read_jpeg, read_png
+from fgtl.data.image_files.orientation import upright_point, upright_size
+from fgtl.data.image_files.shrink import fitted_size, shrunk_point
 from fgtl.datasets import Box
 from fgtl.knobs import Knobs, flag
 
@@ -121,7 +121,7 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageFacts:
     if data.startswith(PNG_SIGNATURE):
         return read_png(data, max_pixels)
     # Imported here: Pillow is only needed for what is neither JPEG nor PNG, and `--help` should not wait for it.
-    from fgtl.data.reencode import read_other
+    from fgtl.data.image_files.reencode import read_other
 
     return read_other(data, max_pixels)
 
@@ -145,11 +145,11 @@ def store(data: bytes, policy: ImagePolicy) -> StoredImage:
     size = fitted_size(*upright, policy.max_side)
     if not facts.oddities and size == upright:
         if policy.check == "decode":
-            from fgtl.data.reencode import check_pixels
+            from fgtl.data.image_files.reencode import check_pixels
 
             check_pixels(data, facts)
         return StoredImage(data, facts.format, *size)
-    from fgtl.data.reencode import reencode
+    from fgtl.data.image_files.reencode import reencode
 
     encoded, stored_format = reencode(data, facts, size, strict=policy.check == "decode")
     original = Original(*upright, hashlib.sha256(data).hexdigest())

@@ -7,7 +7,7 @@ import re
 import struct
 from typing import NamedTuple
 
-from fgtl.data.image_headers import BadImage
+from fgtl.data.image_files.headers import BadImage
 
 # Behind a byte FF in coded pixels: 0 says that the FF is data, another FF is a fill byte, all else makes a marker.
 _MARKER = re.compile(rb"\xff[^\x00\xff]")

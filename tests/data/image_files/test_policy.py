@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pictures import encoded, picture
 from PIL import Image
 
-from fgtl.data.images import BadImage, ImagePolicy, inspect, store
+from fgtl.data.image_files.policy import BadImage, ImagePolicy, inspect, store
 from fgtl.errors import DataError, UsageError
 
 HEADER, DECODE = ImagePolicy(), ImagePolicy(check="decode")

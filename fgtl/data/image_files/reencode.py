@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 
-from fgtl.data.foreign import what_it_is
-from fgtl.data.image_headers import BadImage, ImageFacts, check_size, webp_size
-from fgtl.data.jpeg_body import Decoded, decode_jpeg
-from fgtl.data.orientation import upright_size
-from fgtl.data.png_body import check_png
+from fgtl.data.image_files.foreign import what_it_is
+from fgtl.data.image_files.headers import BadImage, ImageFacts, check_size, webp_size
+from fgtl.data.image_files.jpeg_body import Decoded, decode_jpeg
+from fgtl.data.image_files.orientation import upright_size
+from fgtl.data.image_files.png_body import check_png
 
 # Of every JPEG that is written: 4:4:4, because small pictures keep their colours only so.
 QUALITY, SUBSAMPLING = 95, 0

@@ -1,0 +1,1 @@
+"""Image files: what is stored as it came, what is re-encoded or shrunk, what is refused, and what their headers say."""
