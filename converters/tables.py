@@ -76,7 +76,8 @@ def integer(line: Line, text: str, what: str) -> int:
 def number(line: Line, text: str, what: str) -> float:
     """A finite number of a line; `what` names it in the message."""
     try:
-        value = float(text)
+        # Python reads 1_0 as 10; nobody who writes lists means that.
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -86,16 +86,6 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def place_below(path: Path, root: Path) -> str | None:
-    """`path` without the leading `root`, with slashes; None when it does not start with it. Compares texts only."""
-    # Twice an image in a conversion: this takes a tenth of Path.relative_to.
-    text, above = str(path), str(root)
-    if above == ".":  # pathlib writes what is below it without a leading "./"
-        return None if path.is_absolute() else text.replace(os.sep, "/")
-    above += "" if above.endswith(os.sep) else os.sep
-    return text[len(above) :].replace(os.sep, "/") if text.startswith(above) else None
-
-
 def sync(path: Path) -> None:
     """fsync a file or a folder."""
     handle = os.open(path, os.O_RDONLY)

@@ -12,7 +12,6 @@ from fgtl.files import (
     atomic_folder,
     atomic_path,
     clear_leftovers,
-    place_below,
     read_json,
     write_atomically,
     write_json,
@@ -68,14 +67,6 @@ def test_leftovers_of_dead_processes_are_cleared_and_nothing_else(tmp_path: Path
     clear_leftovers(tmp_path / "set")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
     clear_leftovers(tmp_path / "absent" / "set")
-
-
-def test_a_path_below_a_folder() -> None:
-    assert place_below(Path("a/b"), Path("a")) == "b"
-    assert place_below(Path("a/b"), Path()) == "a/b"
-    assert place_below(Path("/a/b"), Path("/")) == "a/b"
-    assert place_below(Path("ab/c"), Path("a")) is None
-    assert place_below(Path("/a/b"), Path()) is None
 
 
 def test_json_round_trip_keeps_names_of_any_alphabet(tmp_path: Path) -> None:

@@ -41,9 +41,10 @@ from fgtl.files import write_atomically
 def convert(card: Card, tree: Tree, output_dir: Path, knobs: ConvertKnobs) -> Manifest:
     """Write the record set of a data set, or what is missing of it.
 
-    Shards that an earlier, interrupted run finished from the same input are kept. The result's bytes depend on the
-    input, the knobs (not `workers` and `runner`) and the version of Pillow only. A finished record set of the same plan is left as
-    it is. Memory: about 1 kB a sample, and for each worker its shard's samples and one image.
+    Shards that an earlier, interrupted run finished from the same, untouched files are kept. The result's bytes depend
+    on the input, the knobs (not `workers` and `runner`) and the version of Pillow only. A finished record set of the
+    same plan (ids, labels, annotations and sizes of the files; contents are not compared) is left as it is. Memory:
+    about 1 kB a sample, and for each worker its shard's samples and one image.
 
     Args:
         card: the data set; its layout names the reader.
@@ -162,8 +163,11 @@ def _finish(output_dir: Path, plan: Plan, results: dict[str, ShardResult]) -> No
     """Write the indexes, labels.txt and, last, the manifest."""
     by_split = {split: [(task, results[task.path.name]) for task in tasks] for split, tasks in plan.tasks.items()}
     everything, work = [pair for done in by_split.values() for pair in done], output_dir / WORK_FOLDER
-    if not any(result.kept for _, result in everything):
-        raise DataError(f"Not one of the images of {plan.name} can be stored.", fix="--on_bad=fail names the reasons.")
+    for split, done in by_split.items():
+        if not any(result.kept for _, result in done):
+            raise DataError(
+                f"Not one of the {split} images of {plan.name} can be stored.", fix="--on_bad=fail names the reasons."
+            )
     indexes, class_counts = {}, {}
     for split, done in by_split.items():
         index = _index(done)

@@ -1,14 +1,16 @@
 """What a conversion will write, settled before the first image is read."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from PIL import __version__ as pillow_version
 
 from fgtl.data.image_files.policy import ImagePolicy
+from fgtl.data.sample_checks import check_ids, class_names_of, part_names_of
 from fgtl.data.shards import RECORD_FORMAT, ShardTask, fingerprint_of
 from fgtl.data.splits import hash_order
 from fgtl.data.subset import SubsetKnobs, subset
@@ -92,32 +94,45 @@ def make_plan(card: Card, tree: Tree, samples: Iterable[Sample], output_dir: Pat
         raise DataError(
             f"{tree.where()} holds no image.", expected=f"the {card.layout} layout of {card.title or card.name}."
         )
-    _check_ids(everything)
-    class_names = _class_names(card, everything)
-    part_names = card.part_names or tuple(dict.fromkeys(part.name for sample in everything for part in sample.parts))
+    check_ids(everything)
+    class_names, part_names = class_names_of(card, everything), part_names_of(card, everything)
     settings = {**_settings(card, by_split, knobs), **part.settings}
-    policy = ImagePolicy(**{name: getattr(knobs, name) for name in POLICY})
-    tasks, digests, source_bytes = {}, [], 0
+    cutter = _Cutter(tree, output_dir, part_names, knobs)
+    tasks = {}
     for split, listed in by_split.items():
         if split == "train":
             listed = [listed[row] for row in hash_order(knobs.seed, "shards", [sample.id for sample in listed])]
         names = shard_names(card.name, split, knobs, has_validation="validation" in by_split)
-        size = -(-len(listed) // len(names))
-        cut = []
-        for number, name in enumerate(names):
-            chunk = tuple(listed[number * size : (number + 1) * size])
-            rows = [_row(sample, tree) for sample in chunk]
-            source_bytes += sum(max(row[2], 0) for row in rows)
-            digests.append(
-                fingerprint_of([RECORD_FORMAT, part_names, *(getattr(knobs, name) for name in POLICY), *rows])
-            )
-            fingerprint = fingerprint_of([digests[-1], name, pillow_version])
-            skip_bad = knobs.on_bad == "skip"
-            cut.append(ShardTask(output_dir / name, chunk, part_names, policy, skip_bad, fingerprint))
-        tasks[split] = tuple(cut)
+        tasks[split] = tuple(cutter.cut(listed, names))
     # Pillow's version is not in this digest: a finished record set stays good when Pillow is updated.
-    digest = fingerprint_of([sorted(settings.items()), class_names, *digests])
-    return Plan(card.name, class_names, part_names, _about(card), tree, tasks, settings, digest, source_bytes)
+    digest = fingerprint_of([sorted(settings.items()), class_names, *cutter.digests])
+    return Plan(card.name, class_names, part_names, _about(card), tree, tasks, settings, digest, cutter.source_bytes)
+
+
+class _Cutter:
+    """Cuts lists of samples into shards, and counts and digests them on the way."""
+
+    def __init__(self, tree: Tree, output_dir: Path, part_names: tuple[str, ...], knobs: ConvertKnobs) -> None:
+        self._tree, self._output_dir, self._part_names = tree, output_dir, part_names
+        self._policy = ImagePolicy(**{name: getattr(knobs, name) for name in POLICY})
+        self._skip_bad = knobs.on_bad == "skip"
+        self.digests: list[str] = []
+        self.source_bytes = 0
+
+    def cut(self, samples: Sequence[Sample], names: Sequence[str]) -> Iterator[ShardTask]:
+        """Shards of ceil(N / shards) samples each."""
+        size = -(-len(samples) // len(names))
+        for number, name in enumerate(names):
+            chunk = tuple(samples[number * size : (number + 1) * size])
+            states = [_state(sample, self._tree) for sample in chunk]
+            rows = [_row(sample, state[0]) for sample, state in zip(chunk, states, strict=True)]
+            self.source_bytes += sum(max(state[0], 0) for state in states)
+            self.digests.append(fingerprint_of([RECORD_FORMAT, self._part_names, *vars(self._policy).items(), *rows]))
+            # A shard of an earlier, unfinished run is only kept when its files were not touched since. A finished
+            # record set stays good when its files are copied elsewhere: times are not in the plan's digest.
+            fingerprint = fingerprint_of([self.digests[-1], name, pillow_version, *(stamp for _, stamp in states)])
+            path = self._output_dir / name
+            yield ShardTask(path, chunk, self._part_names, self._policy, self._skip_bad, fingerprint)
 
 
 def shard_names(name: str, split: str, knobs: ConvertKnobs, *, has_validation: bool) -> list[str]:
@@ -136,7 +151,6 @@ def shard_names(name: str, split: str, knobs: ConvertKnobs, *, has_validation: b
 def _settings(card: Card, by_split: Mapping[str, list[Sample]], knobs: ConvertKnobs) -> dict[str, Any]:
     return {
         "dataset": card.name,
-        "card_sha256": card.sha256,
         "level": card.level,
         "images": {split: len(listed) for split, listed in by_split.items()},
         "record_format": RECORD_FORMAT,
@@ -145,40 +159,25 @@ def _settings(card: Card, by_split: Mapping[str, list[Sample]], knobs: ConvertKn
 
 
 def _about(card: Card) -> dict[str, str]:
-    """What a person wants to know of a record set's origin; goes into the manifest."""
+    """What a person wants to know of a record set's origin; a card may be reworded without making another set."""
     told = {name: getattr(card, name) for name in ("title", "homepage", "licence", "citation", "layout", "level")}
-    return {name: text for name, text in told.items() if text}
+    return {name: text for name, text in {**told, "card_sha256": card.sha256}.items() if text}
 
 
-def _check_ids(samples: list[Sample]) -> None:
-    seen: dict[str, Sample] = {}
-    for sample in samples:
-        other = seen.setdefault(sample.id, sample)
-        if other is not sample:
-            places = " and ".join(f"{one.path} ({one.split})" for one in (other, sample))
-            raise DataError(f"Two images have the id {sample.id!r}: {places}.", expected="every image listed once.")
-        if not sample.id or "\0" in sample.id:
-            raise DataError(f"{sample.path} has the id {sample.id!r}.", expected="a text without NUL characters.")
-
-
-def _class_names(card: Card, samples: list[Sample]) -> tuple[str, ...]:
-    names: dict[int, str] = {}
-    for sample in samples:
-        known = names.setdefault(sample.label, sample.class_name)
-        if known != sample.class_name:
-            raise DataError(
-                f"Label {sample.label} is called {known!r} and {sample.class_name!r}.", expected="one name."
-            )
-        if not 0 <= sample.label < 2**31:
-            raise DataError(f"{sample.path} has the label {sample.label}.", expected="a zero-based class index.")
-    count = max(card.classes or 0, max(names) + 1)
-    return tuple(names.get(label, str(label)) for label in range(count))
-
-
-def _row(sample: Sample, tree: Tree) -> tuple[Any, ...]:
+def _row(sample: Sample, size: int) -> tuple[Any, ...]:
     """Everything about a sample that reaches its record, with the file's size in place of its content."""
-    # -1 for a file that is not there: named as a bad image when its turn comes.
-    size = tree.size(sample.path) if sample.place is None else sample.place.length
     boxes = tuple((box.x0, box.y0, box.x1, box.y1) for box in sample.boxes)
     parts = tuple((part.name, part.x, part.y, part.visible) for part in sample.parts)
     return (sample.id, sample.path, size, sample.label, sample.class_name, boxes, parts, sample.hierarchy)
+
+
+def _state(sample: Sample, tree: Tree) -> tuple[int, int]:
+    """(bytes, stamp) of a sample's file; (-1, 0) when it is not there: its turn will come to be named as bad."""
+    if sample.place is None:
+        return tree.state(sample.path)
+    return sample.place.length or 0, _changed(sample.place.file)
+
+
+@lru_cache(maxsize=1024)
+def _changed(file: str) -> int:
+    return Path(file).stat().st_mtime_ns

@@ -145,7 +145,7 @@ def finished_shard(task: ShardTask) -> ShardResult | None:
 
 def _write_sample(task: ShardTask, position: int, sample: Sample, writer: RecordWriter, result: ShardResult) -> None:
     try:
-        data = _read(task.places[position])
+        data = _read(task.places[position], task.skip_bad)
         stored = store(data, task.policy)
     except BadImage as error:
         result.skipped.append(BadFile(*map(_printable, (sample.id, sample.path, " ".join(str(error).split())))))
@@ -168,13 +168,21 @@ def _write_sample(task: ShardTask, position: int, sample: Sample, writer: Record
         result.odd[oddity] = result.odd.get(oddity, 0) + 1
 
 
-def _read(place: Place) -> bytes:
+def _read(place: Place, skip_bad: bool) -> bytes:
     try:
         return read_place(place)
-    except OSError as error:
-        raise BadImage(f"It cannot be read: {error.strerror}.") from None
     except DataError as error:
         raise BadImage(str(error)) from None
+    except OSError as error:
+        # A disk that fails or a mount that is gone must not become a smaller data set.
+        if skip_bad and not _is_lost_link(place.file):
+            raise
+        raise BadImage(f"It cannot be read: {error.strerror}.") from None
+
+
+def _is_lost_link(file: str) -> bool:
+    path = Path(file)
+    return path.is_symlink() and path.parent.is_dir() and not path.exists()
 
 
 def _on_image(box: Box, stored: StoredImage) -> Box:

@@ -1,7 +1,7 @@
 """ArchiveTree: what the trees of all archives have in common."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from fgtl.downloads.index import Index
@@ -27,8 +27,7 @@ class ArchiveTree(Tree):
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.index = Index(str(path), limits)
-        facts = path.stat()
-        self.stamp = facts.st_size, facts.st_mtime_ns
+        self.stamp = _stamp(path)
 
     def where(self, name: str = "") -> str:
         if not name:
@@ -43,14 +42,14 @@ class ArchiveTree(Tree):
     def is_folder(self, name: str) -> bool:
         return self.index.is_folder(name)
 
-    def size(self, name: str) -> int:
+    def state(self, name: str) -> tuple[int, int]:
         number = self.index.find(name)
-        return -1 if number is None else self.size_of(number)
+        return (-1, 0) if number is None else (self.size_of(number), self.stamp_of(number))
 
     def read(self, name: str) -> bytes:
         place = self.place(name)
         try:
-            return read_place(place)
+            return read_place(place, None)  # the archive's limits hold
         except DataError as error:
             raise DataError(f"{self.where(name)}: {error}") from None
 
@@ -63,6 +62,43 @@ class ArchiveTree(Tree):
     @abstractmethod
     def size_of(self, number: int) -> int:
         """Bytes of the content of a file, by its number in the index."""
+
+    def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        if _stamp(self.path) != self.stamp:
+            raise DataError(f"{self.path} has changed since it was opened.", fix="Run it again.")
+
+    def add(self, name: str, kind: str, size: int, is_same: Callable[[int], bool] | None = None) -> bool:
+        """Enter a member in the index.
+
+        Args:
+            name, kind, size: as for `Index.add`.
+            is_same: told the number of an earlier file of this name, whether that has the same content; None where
+                this cannot be found out.
+
+        Returns:
+            Whether it is a new file, whose number is the next one.
+
+        Raises:
+            DataError: as `Index.add`; or the name is there twice, and not with the same content.
+        """
+        count = self.index.files
+        number = self.index.add(name, kind, size)
+        if number == count:
+            return True
+        if number is not None and not (is_same and is_same(number)):
+            raise DataError(
+                f"{self.path}: '{shown(name)}' is there twice{', with different contents' if is_same else ''}.",
+                expected="each name once.",
+                fix="Unpack it with its own program (tar, unzip), for which the last one counts, and name the folder.",
+            )
+        return False
+
+    def stamp_of(self, number: int) -> int:
+        """What `state` gives beside the size of a file, by its number."""
+        return self.stamp[1]
 
     @abstractmethod
     def contents(self, names: Collection[str]) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
@@ -84,3 +120,11 @@ class ArchiveTree(Tree):
         if kind:
             raise DataError(f"{self.path}: {shown(name)} is {kind}, not a file.", fix="Unpack it and name the folder.")
         raise DataError(f"{self.path} holds no file '{shown(name)}'.")
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return -1, 0
+    return facts.st_size, facts.st_mtime_ns

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fgtl.downloads.archive_tree import ArchiveTree
 from fgtl.downloads.limits import MIB, Limits, amount
-from fgtl.downloads.names import ends_like_an_image, shown
+from fgtl.downloads.names import ends_like_an_image
 from fgtl.downloads.place import Place
 from fgtl.downloads.source import InflatingSource
 from fgtl.downloads.spool import Spool, make_spool
@@ -81,6 +81,7 @@ class CompressedTar(ArchiveTree):
         return place
 
     def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
+        super().fetch(names, folder, advance)
         # What is inflated belongs to the one who asked for it, and goes with his folder.
         self._spools = [spool for spool in self._spools if spool.file.is_file()]
         missing = sorted({name for name in names if self._spooled(self.number(name)) is None}, key=self.number)
@@ -90,9 +91,7 @@ class CompressedTar(ArchiveTree):
             self._spools.append(make_spool(self, missing, folder, advance, earlier=earlier))
 
     def contents(self, names: Collection[str]) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
-        facts = self.path.stat()
-        if (facts.st_size, facts.st_mtime_ns) != self.stamp:
-            raise DataError(f"{self.path} has changed since it was opened.", fix="Run it again.")
+        self.check_unchanged()
         with InflatingSource(self.path, self._kind, self._limits, lambda count: None) as source:
             for name in sorted(names, key=self.number):
                 number = self.number(name)
@@ -112,16 +111,9 @@ class CompressedTar(ArchiveTree):
         return None
 
     def _enter(self, member: Member, source: InflatingSource) -> None:
-        number = self.index.add(member.name, member.kind, member.size)
-        if number is None:
+        # Of a name that comes twice the first content is gone: it cannot be compared.
+        if not self.add(member.name, member.kind, member.size):
             return
-        if number < len(self._offsets):
-            # Whether the contents are equal is unknown: the first one is gone.
-            raise DataError(
-                f"{self.path}: '{shown(member.name)}' is there twice.",
-                expected="each name once.",
-                fix="Unpack it with tar, where the last one counts, and name the folder.",
-            )
         self._offsets.append(member.offset)
         self._sizes.append(member.size)
         at = self._kept.tell()

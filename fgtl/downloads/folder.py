@@ -1,10 +1,12 @@
 """A folder on disk as a tree."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from fgtl.downloads.place import Place
+from fgtl.downloads.limits import USUAL
+from fgtl.downloads.place import Place, read_place
 from fgtl.downloads.tree import Listing, Tree, join
 from fgtl.errors import DataError
 
@@ -28,17 +30,20 @@ class FolderTree(Tree):
     def is_folder(self, name: str) -> bool:
         return Path(self._path(name)).is_dir()
 
-    def size(self, name: str) -> int:
+    def state(self, name: str) -> tuple[int, int]:
         try:
-            return os.stat(self._path(name)).st_size  # noqa: PTH116 (as above)
-        except OSError:
-            return -1
+            facts = os.stat(self._path(name))  # noqa: PTH116 (as above)
+        except (OSError, ValueError):  # a name with a NUL is a ValueError
+            return -1, 0
+        return (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (-1, 0)
 
     def read(self, name: str) -> bytes:
         try:
-            return Path(self._path(name)).read_bytes()
+            return read_place(self.place(name), USUAL.file_bytes)
         except FileNotFoundError:
             raise DataError(f"{self._path(name)} does not exist.") from None
+        except DataError as error:
+            raise DataError(f"{self._path(name)}: {error}") from None
         except OSError as error:
             raise DataError(f"{self._path(name)} cannot be read: {error.strerror}.") from None
 

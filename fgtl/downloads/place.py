@@ -1,13 +1,21 @@
 """Place: where the bytes of one file lie on disk. Small and picklable, so that a worker needs nothing else to read it."""
 
+import errno
+import os
+import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import FileIO
 
+from fgtl.downloads.limits import MIB, amount
 from fgtl.errors import DataError
 
-_PIECE = 1 << 20
+MAX_FILE_BYTES = 512 * MIB
+"""What `read_place` reads unless it is told otherwise: no image file comes near; a record of 2 GiB cannot be parsed."""
+
+# A fifo that nobody writes to must not hold up the one who opens it, and a terminal not become his.
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a fifo", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +38,36 @@ class Place:
     crc32: int | None = None
 
 
-def read_place(place: Place) -> bytes:
+def read_place(place: Place, limit: int | None = MAX_FILE_BYTES) -> bytes:
     """The content of a place. Never holds more than the place promises, and a piece of 1 MiB.
+
+    Args:
+        place: what to read.
+        limit: bytes, also of the packed form; None for no limit. More is refused before anything is read.
 
     Raises:
         OSError: the file cannot be read.
-        DataError: a slice ends early, does not inflate to its size, or has another checksum.
+        DataError: it is not a regular file (a fifo, a device) or is larger than `limit`; a slice ends early, does not
+            inflate to its size, or has another checksum.
     """
-    return b"".join(place_pieces(place))  # of one piece, as most images are, this is no copy
+    return b"".join(place_pieces(place, limit))  # of one piece, as most images are, this is no copy
 
 
-def place_pieces(place: Place) -> Iterator[bytes]:
+def place_pieces(place: Place, limit: int | None = None) -> Iterator[bytes]:
     """The same in pieces, of at most 1 MiB unless it is a whole file; what is wrong may turn up after some of them."""
-    # Unbuffered: once an image, and a buffer would only copy.
-    with open(place.file, "rb", buffering=0) as file:  # noqa: PTH123 (Path.open costs twice as much)
+    handle = _opened(place.file)
+    try:
+        size = _regular_size(handle)
+        if place.length is not None:
+            size = max(place.length, place.inflated or 0)
+        if limit is not None and size > limit:
+            raise DataError(f"It has {amount(size)} ({size:,} bytes).", expected=f"at most {amount(limit)}.")
         if place.length is None:
-            yield file.read()
+            while size and (piece := os.read(handle, size)):
+                size -= len(piece)
+                yield piece
             return
-        file.seek(place.offset)
-        pieces = _slice(file, place.length)
+        pieces = _slice(handle, place.offset, place.length)
         if place.inflated is not None:
             pieces = _inflate(pieces, place.inflated)
         crc32 = 0
@@ -56,16 +75,34 @@ def place_pieces(place: Place) -> Iterator[bytes]:
             if place.crc32 is not None:
                 crc32 = zlib.crc32(piece, crc32)
             yield piece
+    finally:
+        os.close(handle)
     if place.crc32 is not None and place.crc32 != crc32:
         raise DataError("Its checksum differs from the archive's: the archive is damaged.")
 
 
-def _slice(file: FileIO, length: int) -> Iterator[bytes]:
+def _opened(file: str) -> int:
+    try:
+        return os.open(file, _OPEN)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise DataError("It is a socket or a device, not a file.") from None
+        raise
+
+
+def _regular_size(handle: int) -> int:
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode):
+        raise DataError(f"It is {_KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a file.")
+    return facts.st_size
+
+
+def _slice(handle: int, offset: int, length: int) -> Iterator[bytes]:
     while length:
-        piece = file.read(min(length, _PIECE))
+        piece = os.pread(handle, min(length, MIB), offset)
         if not piece:
             raise DataError("The archive ends inside it: the download is incomplete.")
-        length -= len(piece)
+        offset, length = offset + len(piece), length - len(piece)
         yield piece
 
 
@@ -76,7 +113,7 @@ def _inflate(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
         full = True
         while not stream.eof and (piece or full):
             # One byte more than promised is enough to see that the promise was wrong.
-            room = min(left + 1, _PIECE)
+            room = min(left + 1, MIB)
             try:
                 content = stream.decompress(piece, room)
             except zlib.error as error:

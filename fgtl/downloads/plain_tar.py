@@ -6,11 +6,10 @@ from pathlib import Path
 
 from fgtl.downloads.archive_tree import ArchiveTree
 from fgtl.downloads.limits import Limits
-from fgtl.downloads.names import shown
 from fgtl.downloads.place import Place, place_pieces
 from fgtl.downloads.source import PlainSource
+from fgtl.downloads.tar_headers import Member
 from fgtl.downloads.tar_members import tar_members
-from fgtl.errors import DataError
 
 
 class PlainTar(ArchiveTree):
@@ -30,20 +29,12 @@ class PlainTar(ArchiveTree):
     def __init__(self, path: Path, limits: Limits, *, nested: bool, advance: Callable[[int], None]) -> None:
         super().__init__(path, limits)
         self._offsets, self._sizes = array("q"), array("q")
-        repeated: list[tuple[int, int, int]] = []
         done = 0
         with path.open("rb") as file:
             for member in tar_members(PlainSource(file, path.stat().st_size), str(path), limits, nested=nested):
-                number = self.index.add(member.name, member.kind, member.size)
-                if number == len(self._offsets):
-                    self._offsets.append(member.offset)
-                    self._sizes.append(member.size)
-                elif number is not None:
-                    repeated.append((number, member.offset, member.size))
+                self._enter(member)
                 advance(member.offset - done)
                 done = member.offset
-        for number, offset, size in repeated:
-            self._refuse_other(number, offset, size)
 
     def size_of(self, number: int) -> int:
         return self._sizes[number]
@@ -52,21 +43,20 @@ class PlainTar(ArchiveTree):
         return self._place(self.number(name))
 
     def contents(self, names: Collection[str]) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
+        self.check_unchanged()
         for name in sorted(names, key=self.number):
             yield name, place_pieces(self.place(name))
 
     def _place(self, number: int) -> Place:
         return Place(str(self.path), self._offsets[number], self._sizes[number])
 
-    def _refuse_other(self, number: int, offset: int, size: int) -> None:
-        """A name may come again (tar --append), but only with the same content: fgtl could not tell which one counts."""
-        again = Place(str(self.path), offset, size)
-        pairs = zip(place_pieces(self._place(number)), place_pieces(again), strict=True)
-        if size == self._sizes[number] and all(first == second for first, second in pairs):
-            return
-        name = next(name for name in self.index.walk("", hidden=True) if self.index.find(name) == number)
-        raise DataError(
-            f"{self.path}: '{shown(name)}' is there twice, with different contents.",
-            expected="each name once.",
-            fix="Unpack it with tar, where the last one counts, and name the folder.",
-        )
+    def _enter(self, member: Member) -> None:
+        # A name may come again (tar --append), but only with the same content: fgtl could not tell which one counts.
+        def is_same(number: int) -> bool:
+            again = Place(str(self.path), member.offset, member.size)
+            pairs = zip(place_pieces(self._place(number)), place_pieces(again), strict=True)
+            return member.size == self._sizes[number] and all(first == second for first, second in pairs)
+
+        if self.add(member.name, member.kind, member.size, is_same):
+            self._offsets.append(member.offset)
+            self._sizes.append(member.size)

@@ -36,8 +36,16 @@ class Tree(ABC):
         """Whether there is a folder of this name; the top is one."""
 
     @abstractmethod
+    def state(self, name: str) -> tuple[int, int]:
+        """(bytes of a file's content, a number that is another one when the content probably is); (-1, 0) for no file.
+
+        The second is a folder's file's time of change in nanoseconds, the CRC-32 of a ZIP archive's member, and the
+        archive's own time of change for a member of another archive.
+        """
+
     def size(self, name: str) -> int:
         """Bytes of a file's content, -1 when there is none."""
+        return self.state(name)[0]
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -75,6 +83,13 @@ class Tree(ABC):
             OSError: no space is left; `folder` then holds nothing half-written under a final name.
         """
 
+    def check_unchanged(self) -> None:  # noqa: B027
+        """Make sure that places still lead to what they did: once for some thousand files, and when all are read.
+
+        Raises:
+            DataError: an archive has changed since it was opened. (Files of a folder are looked up one by one.)
+        """
+
     def below(self, folder: str) -> "Tree":
         """The tree whose top is a folder of this one."""
         return Below(self, folder) if folder else self
@@ -100,8 +115,8 @@ class Below(Tree):
     def is_folder(self, name: str) -> bool:
         return self._tree.is_folder(join(self._folder, name))
 
-    def size(self, name: str) -> int:
-        return self._tree.size(join(self._folder, name))
+    def state(self, name: str) -> tuple[int, int]:
+        return self._tree.state(join(self._folder, name))
 
     def read(self, name: str) -> bytes:
         return self._tree.read(join(self._folder, name))
@@ -124,6 +139,9 @@ class Below(Tree):
     def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
         self._tree.fetch([join(self._folder, name) for name in names], folder, advance)
 
+    def check_unchanged(self) -> None:
+        self._tree.check_unchanged()
+
 
 class Mounted(Tree):
     """A tree seen below a folder: its file "a.jpg" is called "train/a.jpg" here."""
@@ -143,9 +161,9 @@ class Mounted(Tree):
         inner = self._inner(name)
         return self._leads_here(name) if inner is None else self._tree.is_folder(inner)
 
-    def size(self, name: str) -> int:
+    def state(self, name: str) -> tuple[int, int]:
         inner = self._inner(name)
-        return -1 if inner is None else self._tree.size(inner)
+        return (-1, 0) if inner is None else self._tree.state(inner)
 
     def read(self, name: str) -> bytes:
         inner = self._inner(name)
@@ -176,6 +194,9 @@ class Mounted(Tree):
     def fetch(self, names: Sequence[str], folder: Path, advance: Callable[[int], None]) -> None:
         self._tree.fetch([name[len(self._folder) + 1 :] for name in names], folder, advance)
 
+    def check_unchanged(self) -> None:
+        self._tree.check_unchanged()
+
     def _inner(self, name: str) -> str | None:
         """The name in the mounted tree; None for a name that lies outside."""
         if name == self._folder:
@@ -202,8 +223,10 @@ class Overlay(Tree):
     def is_folder(self, name: str) -> bool:
         return any(tree.is_folder(name) for tree in self._trees)
 
-    def size(self, name: str) -> int:
-        return self._owner(name).size(name)
+    def state(self, name: str) -> tuple[int, int]:
+        # Not by the owner: to ask for it is a question to the disk too, and this is asked once an image.
+        states = (tree.state(name) for tree in self._trees)
+        return next((state for state in states if state[0] >= 0), (-1, 0))
 
     def read(self, name: str) -> bytes:
         return self._owner(name).read(name)
@@ -230,6 +253,10 @@ class Overlay(Tree):
             wanted.setdefault(self._trees.index(self._owner(name)), []).append(name)
         for number, owned in wanted.items():
             self._trees[number].fetch(owned, folder / str(number), advance)
+
+    def check_unchanged(self) -> None:
+        for tree in self._trees:
+            tree.check_unchanged()
 
     def _owner(self, name: str) -> Tree:
         """The first tree that has the file; the first of all when none has, so that it says what is missing."""

@@ -62,6 +62,9 @@ class ZipTree(ArchiveTree):
     def size_of(self, number: int) -> int:
         return self._sizes[number]
 
+    def stamp_of(self, number: int) -> int:
+        return self._crc32[number]
+
     def place(self, name: str) -> Place:
         number = self.number(name)
         start = self._offsets[number]
@@ -74,6 +77,7 @@ class ZipTree(ArchiveTree):
         return Place(str(self.path), data_at, packed, inflated, self._crc32[number])
 
     def contents(self, names: Collection[str]) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
+        self.check_unchanged()
         for name in sorted(names, key=lambda name: self._offsets[self.number(name)]):
             yield name, place_pieces(self.place(name))
 
@@ -89,17 +93,11 @@ class ZipTree(ArchiveTree):
         return name_length + extra_length
 
     def _enter(self, entry: Entry) -> None:
-        number = self.index.add(entry.name, entry.kind, entry.size)
-        if number is None:
+        def is_same(number: int) -> bool:
+            return (self._crc32[number], self._sizes[number]) == (entry.crc32, entry.size)
+
+        if not self.add(entry.name, entry.kind, entry.size, is_same):
             return
-        if number < len(self._offsets):
-            if (self._crc32[number], self._sizes[number]) == (entry.crc32, entry.size):
-                return
-            raise DataError(
-                f"{self.path}: '{shown(entry.name)}' is there twice, with different contents.",
-                expected="each name once.",
-                fix="Unpack it with another program (7z, unzip) and name the folder.",
-            )
         self._offsets.append(entry.offset)
         self._packed.append(entry.packed)
         self._sizes.append(entry.size)

@@ -64,7 +64,7 @@ def test_one_record_is_named_after_its_id(records, here, an_id, capsys):
         (["--records={records}", "--count=0"], 2, "--count=0 is out of range"),
         (["--records={records}", "--output=sheet.gif"], 2, "--output=sheet.gif"),
         (["--records={records}", "--output=."], 2, "no picture's name"),
-        (["--records={records}", "--output=/proc/sheet.png"], 1, "/proc/sheet.png\n"),
+        (["--records={records}", "--output=/proc/sheet.png"], 3, "/proc/sheet.png\n"),
         (["--records=nowhere"], 3, "nowhere does not exist"),
     ],
 )

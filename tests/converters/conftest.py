@@ -76,8 +76,8 @@ class ListsOnly(Tree):
     def is_folder(self, name: str) -> bool:
         return False
 
-    def size(self, name: str) -> int:
-        return len(self.read(name))
+    def state(self, name: str) -> tuple[int, int]:
+        return len(self.read(name)), 0
 
     def read(self, name: str) -> bytes:
         return self._lists[name].encode()

@@ -141,8 +141,8 @@ class AllImages(Tree):
     def is_folder(self, name: str) -> bool:
         return not name or any(file.startswith(f"{name}/") for file in self._files)
 
-    def size(self, name: str) -> int:
-        return len(self._files.get(name, b""))
+    def state(self, name: str) -> tuple[int, int]:
+        return len(self._files.get(name, b"")), 0
 
     def read(self, name: str) -> bytes:
         if name not in self._files:

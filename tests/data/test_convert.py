@@ -256,10 +256,77 @@ def test_skipped_images_are_in_the_report_and_not_in_the_records(image_folder, t
         convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
 
 
+def test_a_disk_that_fails_is_not_taken_for_bad_images(image_folder, tmp_path, monkeypatch, content):
+    """--on_bad=skip forgives files, not a mount that goes away: the set would shrink without a word."""
+    skip, shards_module = dataclasses.replace(KNOBS, on_bad="skip"), sys.modules["fgtl.data.shards"]
+    convert(CARD, FolderTree(image_folder), tmp_path / "undisturbed", skip)
+    read, calls = shards_module.read_place, itertools.count()
+
+    def vanishing(place):
+        if next(calls) > 5:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), place.file)
+        return read(place)
+
+    monkeypatch.setattr(shards_module, "read_place", vanishing)
+    with pytest.raises(OSError, match="Stale"):
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", skip)
+    assert not (tmp_path / "out/manifest.json").exists()
+    monkeypatch.undo()
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", skip)
+    assert content(tmp_path / "out") == content(tmp_path / "undisturbed")
+
+
+def test_a_link_to_nothing_is_a_bad_image(image_folder, tmp_path):
+    (image_folder / "train/class 0/lost.jpg").symlink_to("/nowhere/lost.jpg")
+    with pytest.raises(DataError, match=r"lost\.jpg.*cannot be read"):
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
+    report = convert(CARD, FolderTree(image_folder), tmp_path / "out", dataclasses.replace(KNOBS, on_bad="skip")).report
+    assert [bad["path"] for bad in report["skipped"]] == ["train/class 0/lost.jpg"]
+
+
+def test_a_split_of_which_nothing_is_left_is_an_error(image_folder, tmp_path):
+    for path in (image_folder / "test").rglob("*.jpg"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match="Not one of the test images"):
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", dataclasses.replace(KNOBS, on_bad="skip"))
+
+
+def test_shards_of_files_that_were_changed_since_are_written_again(image_folder, tmp_path, content):
+    """Equal sizes: only the time of the change tells."""
+    bad = image_folder / "test/class 2/17.jpg"
+    photo, files = bad.read_bytes(), sorted((image_folder / "train").rglob("*.jpg"))
+    bad.write_bytes(b"")
+    with pytest.raises(DataError):
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
+    bad.write_bytes(photo)
+    changed = bytearray(files[0].read_bytes())
+    changed[-3] ^= 1
+    files[0].write_bytes(changed)
+    os.utime(files[0], ns=(0, 0))
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
+    convert(CARD, FolderTree(image_folder), tmp_path / "fresh", KNOBS)
+    assert content(tmp_path / "out") == content(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("folder", ["two\nlines", "a\x1b[31mb", "x" * 200 + "\u2028"])
+def test_names_that_no_list_can_hold_are_refused(image_folder, tmp_path, folder):
+    (image_folder / "train/class 0").rename(image_folder / "train" / folder)
+    (image_folder / "test/class 0").rename(image_folder / "test" / folder)
+    with pytest.raises(DataError, match=r"(?s)has the (id|class) .*without line ends.*Rename it"):
+        convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_card_may_be_reworded(image_folder, tmp_path):
+    convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
+    reworded = dataclasses.replace(CARD, licence="The same, in other words.", sha256="0" * 64)
+    convert(reworded, FolderTree(image_folder), tmp_path / "out", KNOBS)
+
+
 def test_nothing_but_bad_images_is_an_error(image_folder, tmp_path):
     for path in image_folder.rglob("*.jpg"):
         path.write_bytes(b"")
-    with pytest.raises(DataError, match="Not one of the images"):
+    with pytest.raises(DataError, match="Not one of the train images"):
         convert(CARD, FolderTree(image_folder), tmp_path / "out", dataclasses.replace(KNOBS, on_bad="skip"))
 
 
