@@ -40,5 +40,5 @@ def check_counts(card: Card, samples: Sequence[Sample], classes: int, where: str
             + ", ".join(f"{there:,} {what} instead of {said:,}" for what, said, there in wrong)
             + ".",
             expected=", ".join(f"{said:,} {what}" for what, said, _ in pairs) + ".",
-            fix="Name a card of its own for a subset (CONTRIBUTING.md), or leave --dataset out and give --data_dir alone.",
+            fix="For a part of the data set give --subset, which takes the counts as they are.",
         )

@@ -5,6 +5,8 @@ import os
 import re
 from pathlib import Path
 
+from fgtl.converters.folder import class_folders
+from fgtl.converters.split_words import SPLIT_OF
 from fgtl.converters.table_files import ENDINGS
 from fgtl.converters.tfds import find_prepared
 from fgtl.datasets import Card, card_names, load_card
@@ -42,9 +44,9 @@ def card_for(dataset: str, data_dir: Path | None, level: str = "") -> tuple[Card
     if dataset.startswith(_TFDS):
         spec = dataset.removeprefix(_TFDS)
         card, tree = _card_without_name(find_prepared(data_dir or Path("~/tensorflow_datasets").expanduser(), spec))
-        return dataclasses.replace(card, name=_name(spec)).at_level(level), tree
-    named = Path(dataset)
-    if dataset and dataset not in card_names() and named.suffix != ".toml" and named.exists():
+        return dataclasses.replace(card, name=_plain(spec)).at_level(level), tree
+    if _is_place(dataset):
+        named = Path(dataset)
         if data_dir is not None and data_dir.resolve() != named.resolve():
             raise UsageError(f"--dataset={dataset} and --data_dir={data_dir} are two different places.")
         card, tree = _card_without_name(named)
@@ -54,6 +56,18 @@ def card_for(dataset: str, data_dir: Path | None, level: str = "") -> tuple[Card
         card = load_card(dataset)
         tree = _tree_of(card, _existing(data_dir or Path("data") / card.name, card))
     return card.at_level(level), tree
+
+
+def own_name(dataset: str, data_dir: Path | None) -> str:
+    """What a data set without a card is called: as its folder, or its file without the ending; "" when it has a card."""
+    if dataset.startswith(_TFDS):
+        return _plain(dataset.removeprefix(_TFDS))
+    place = Path(dataset) if _is_place(dataset) else data_dir if not dataset else None
+    return "" if place is None else _name_of(place)
+
+
+def _is_place(dataset: str) -> bool:
+    return bool(dataset) and dataset not in card_names() and Path(dataset).suffix != ".toml" and Path(dataset).exists()
 
 
 def detect_layout(tree: Tree) -> str:
@@ -69,17 +83,12 @@ def detect_layout(tree: Tree) -> str:
 
 def _card_without_name(path: Path) -> tuple[Card, Tree]:
     """A card made for a folder, an archive or a list file."""
-    # A name on disk may be no UTF-8; manifests and pages are.
-    title = path.resolve().name.encode("utf-8", "backslashreplace").decode()
-    if path.is_dir():
-        tree: Tree = FolderTree(_absolute(path))
-        return Card(name=_name(title), layout=detect_layout(tree), title=title), tree
-    stem = re.sub(r"(\.tar)?\.\w+$", "", title) or title
-    if path.suffix.lower() in ENDINGS:
-        card = Card(name=_name(stem), layout="table", title=title, options={"table": title})
+    name, title = _name_of(path), _title_of(path)
+    if path.suffix.lower() in ENDINGS and path.is_file():
+        card = Card(name=name, layout="table", title=title, options={"table": title})
         return card, FolderTree(_absolute(path.parent))
-    tree = _unwrapped(open_archive(_absolute(path)))
-    return Card(name=_name(stem), layout=detect_layout(tree), title=title), tree
+    tree = _unwrapped(FolderTree(_absolute(path)) if path.is_dir() else open_archive(_absolute(path)))
+    return Card(name=name, layout=detect_layout(tree), title=title), tree
 
 
 def _tree_of(card: Card, path: Path) -> Tree:
@@ -109,22 +118,32 @@ def _has(tree: Tree, name: str) -> bool:
 
 
 def _unwrapped(tree: Tree) -> Tree:
-    """Without the folders that only wrap the rest, as archives made of a folder have."""
-    while True:
-        listing = tree.list()
-        folders = [name for name in listing.folders if not name.startswith(".") and name != "__MACOSX"]
-        files = [name for name in listing.files if not name.startswith(".")]
-        if len(folders) != 1 or files:
+    """Without the folders that only wrap the rest, as archives made of a folder have, and the parents of downloads."""
+    while detect_layout(tree) == "folder":
+        folders = class_folders(tree, "")
+        files = [name for name in tree.list().files if not name.startswith(".")]
+        if len(folders) != 1 or any(map(ends_like_an_image, files)) or folders[0].lower() in SPLIT_OF:
             return tree
         inner = tree.below(folders[0])
         # One folder with images directly in it is the only class of a set, not a wrapping.
         if any(map(ends_like_an_image, inner.list().files)):
             return tree
         tree = inner
+    return tree
 
 
-def _name(text: str) -> str:
-    return re.sub(r"[^\w.-]", "_", text, flags=re.ASCII).lstrip("._-") or "images"
+def _name_of(path: Path) -> str:
+    title = _title_of(path)
+    return _plain(title if path.is_dir() else re.sub(r"(\.tar)?\.\w+$", "", title) or title)
+
+
+def _title_of(path: Path) -> str:
+    # A name on disk may be no UTF-8; manifests and pages are.
+    return path.expanduser().resolve().name.encode("utf-8", "backslashreplace").decode()
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w.-]", "_", text).lstrip("._-") or "images"
 
 
 def _absolute(path: Path) -> Path:

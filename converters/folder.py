@@ -17,6 +17,9 @@ from fgtl.downloads.names import ends_like_an_image
 from fgtl.downloads.tree import join
 from fgtl.errors import DataError
 
+# Of macOS archives, of network disks, of Windows, of Linux file systems.
+_JUNK = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
+
 Found = dict[str, list[str]]  # class name -> names of its images, sorted
 
 
@@ -61,10 +64,10 @@ def _find_splits(tree: Tree) -> dict[str, str]:
     They are splits when all have names of splits, or when one is called train and holds folders. (A class among
     others may be called train: it holds images.)
     """
-    folders = _folders_in(tree, "")
+    folders = class_folders(tree, "")
     split_of = {folder: SPLIT_OF.get(folder.lower(), "") for folder in folders}
     train = [folder for folder in folders if split_of[folder] == "train"]
-    if not folders or not (all(split_of.values()) or any(_folders_in(tree, folder) for folder in train)):
+    if not folders or not (all(split_of.values()) or any(class_folders(tree, folder) for folder in train)):
         return {}
     if not train:
         raise DataError(f"{tree.where()} has {', '.join(folders)}, but no folder train.")
@@ -87,7 +90,7 @@ def _find_splits(tree: Tree) -> dict[str, str]:
 
 def _find_classes(tree: Tree, folder: str, ignored: list[str]) -> Found:
     """Class name -> images of every folder in `folder`; files that do not end like images go to `ignored`."""
-    folders = _folders_in(tree, folder)
+    folders = class_folders(tree, folder)
     if not folders:
         raise DataError(
             f"{tree.where(folder)} holds no folders.",
@@ -146,9 +149,9 @@ def _divide(card: Card, tree: Tree, classes: Found) -> dict[str, Found]:
     return divided
 
 
-def _folders_in(tree: Tree, folder: str) -> list[str]:
-    # Archives made on a Mac carry a folder of its own resource forks.
-    return [name for name in tree.list(folder).folders if not name.startswith(".") and name != "__MACOSX"]
+def class_folders(tree: Tree, folder: str) -> list[str]:
+    """Folders directly in `folder` that may be classes: not hidden ones, nor those that systems leave behind."""
+    return [name for name in tree.list(folder).folders if not name.startswith(".") and name.lower() not in _JUNK]
 
 
 def _printable(name: str, tree: Tree) -> str:

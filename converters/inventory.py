@@ -17,11 +17,13 @@ class Item:
         archive: the file as the card describes it.
         state: UNPACKED, WHOLE (as it was downloaded), WRONG_SIZE, DIFFERENT or MISSING.
         bytes: size of the file that is there; None for an unpacked or missing one.
+        beside: whether the file lies beside what was unpacked from it.
     """
 
     archive: Archive
     state: str
     bytes: int | None = None
+    beside: bool = False
 
     @property
     def is_lacking(self) -> bool:
@@ -43,7 +45,7 @@ def take_stock(card: Card, data_dir: Path, *, checksums: bool = False) -> list[I
 def _look_for(archive: Archive, card: Card, data_dir: Path, checksums: bool) -> Item:
     inner = archive.holds.removeprefix(f"{card.folder}/")
     if archive.holds and ((data_dir / archive.holds).exists() or (card.folder and (data_dir / inner).exists())):
-        return Item(archive, UNPACKED)
+        return Item(archive, UNPACKED, beside=(data_dir / archive.name).is_file())
     places = [data_dir / archive.name, data_dir / card.folder / archive.name]
     if data_dir.is_file():
         places = [data_dir] if data_dir.name == archive.name else []

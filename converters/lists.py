@@ -1,7 +1,9 @@
 """List files: train.txt, val.txt and perhaps test.txt, one image a line, as the iNaturalist-transfer code reads them.
 
-train.txt    <path below the root>: <label>          the path may hold blanks, and ": " too: the last one counts
-labels.txt   <label>:<class name>                    optional
+train.txt    <path>: <label>         the path may hold blanks, and ": " too: the last one counts
+labels.txt   <label>:<class name>    optional
+
+Paths are relative to the folder of the lists, or absolute and below it.
 
 That code calls the official test split "val". So val.txt gives the test split when there is no test.txt (written
 with --shard_names slim, its shards are called validation_*, as there); beside a test.txt it gives the validation split.
@@ -13,7 +15,7 @@ from pathlib import PurePosixPath
 
 from fgtl.converters import READERS
 from fgtl.converters.checks import check_counts, check_options
-from fgtl.converters.tables import Line, below_root, enter, integer, read_lines, require_files, require_images
+from fgtl.converters.tables import Line, enter, integer, listed_path, read_lines, require_files, require_images
 from fgtl.datasets import Card, Sample
 from fgtl.downloads import Tree
 from fgtl.errors import DataError
@@ -24,7 +26,7 @@ _LISTS = ("train.txt", "val.txt", "test.txt")
 
 @READERS.register("lists")
 def read_lists(card: Card, tree: Tree) -> Iterator[Sample]:
-    """Samples in list order, train.txt before val.txt before test.txt; the id is the path as listed.
+    """Samples in list order, train.txt before val.txt before test.txt; the id is the path.
 
     A class is called what labels.txt says; without it what the images' parent folder is called, when each class
     has a folder to itself; otherwise it is its number.
@@ -40,7 +42,7 @@ def read_lists(card: Card, tree: Tree) -> Iterator[Sample]:
     labels: dict[str, int] = {}
     for name in present:
         for line in read_lines(tree, name):
-            path, label = _parse(line)
+            path, label = _parse(tree, line)
             enter(lines, path, line, "the image")
             labels[path] = label
     names = _class_names(card, tree, lines, labels)
@@ -59,14 +61,14 @@ def read_lists(card: Card, tree: Tree) -> Iterator[Sample]:
     yield from samples
 
 
-def _parse(line: Line) -> tuple[str, int]:
+def _parse(tree: Tree, line: Line) -> tuple[str, int]:
     path, colon, text = line.text.rpartition(": ")
     if not colon or not path.strip():
         raise line.error(f"{line.text!r} cannot be read", expected="<path>: <label>.")
     label = integer(line, text.strip(), "label")
     if label < 0:
         raise line.error(f"label {label}", expected="labels from 0.")
-    return below_root(line, path.strip()), label
+    return listed_path(tree, line, path.strip()), label
 
 
 def _class_names(card: Card, tree: Tree, lines: dict[str, Line], labels: dict[str, int]) -> list[str]:

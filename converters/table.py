@@ -1,13 +1,14 @@
 """A list of images in one CSV, TSV or JSONL file, with named columns:
 
-path                     below the folder of the list
+path                     relative to the folder of the list, or absolute and below it
 label                    class names, or whole numbers from 0 without a gap in all rows
-split                    train, val | valid | validation, test; without it, a seeded test split
+split                    train | training, val | valid | validation | dev, test | testing; without it, a seeded test split
 id                       unique; without it, the path
 xmin,ymin,xmax,ymax      a box in pixels of the image, half-open; may be empty
 box                      the same as one text, "<xmin> <ymin> <xmax> <ymax>"; a list of four numbers in JSONL
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,16 +17,22 @@ from fgtl.converters import READERS
 from fgtl.converters.checks import check_counts, check_options
 from fgtl.converters.division import OPTIONS, divided
 from fgtl.converters.split_words import SPLIT_OF
-from fgtl.converters.table_files import ENDINGS, Row, read_rows
-from fgtl.converters.tables import Line, below_root, number, require_all, require_files
+from fgtl.converters.table_files import ENDINGS, Columns, Row, read_rows
+from fgtl.converters.tables import Line, listed_path, number, require_all, require_files
 from fgtl.datasets import Box, Card, Sample
 from fgtl.downloads import Tree
-from fgtl.errors import DataError, did_you_mean
+from fgtl.errors import DataError
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
-_NEEDED = ("path", "label")
-_OTHERS = ("split", "id", "box", *_SIDES)
-_KNOWN = frozenset((*_NEEDED, *_OTHERS))
+_COLUMNS = Columns(
+    needed=("path", "label"),
+    others=("split", "id", "box", *_SIDES),
+    aliases={
+        **dict.fromkeys(("filename", "file_name", "file", "filepath", "image", "image_path"), "path"),
+        **dict.fromkeys(("class", "class_name", "category", "species"), "label"),
+    },
+)
+_KNOWN = frozenset((*_COLUMNS.needed, *_COLUMNS.others))
 
 
 class _Entry(NamedTuple):
@@ -52,12 +59,14 @@ def read_table(card: Card, tree: Tree) -> Iterator[Sample]:
 
     Raises:
         DataError: with file and line: a column is missing, a cell cannot be read, a path or id is there twice, labels
-            have a gap, a class has no training image, an image does not exist, or not what the card says.
+            have a gap, boxes are no pixels, a class has no training image, an image does not exist, or not what the
+            card says.
     """
     check_options(card, ("table", *OPTIONS))
     name = _find_table(card, tree)
     entries = _read_entries(tree, name)
     where = tree.where(name)
+    _require_pixels(entries, where)
     labels = _number_labels(entries, where)
     samples = [
         Sample(
@@ -98,8 +107,8 @@ def _read_entries(tree: Tree, name: str) -> list[_Entry]:
     unknown: dict[str, int] = {}
     by_path: dict[str, int] = {}
     by_id: dict[str, int] = {}
-    for line, row in read_rows(tree, name):
-        entry = _entry(line, row)
+    for line, row in read_rows(tree, name, _COLUMNS):
+        entry = _entry(tree, line, row)
         for what, seen, key in (("the image", by_path, entry.path), ("the id", by_id, entry.id)):
             if key is not None and seen.setdefault(key, line.number) != line.number:
                 raise line.error(f"{what} {key!r} is already on line {seen[key]}")
@@ -117,16 +126,7 @@ def _read_entries(tree: Tree, name: str) -> list[_Entry]:
     return entries
 
 
-def _entry(line: Line, row: Row) -> _Entry:
-    missing = [column for column in _NEEDED if column not in row]
-    if missing:
-        raise line.error(
-            f"there is no column {missing[0]!r}, only {', '.join(map(repr, row))}",
-            expected=f"{', '.join(_NEEDED)}, and perhaps {', '.join(_OTHERS)}.",
-            fix=did_you_mean(missing[0], row)
-            if len(row) > 1
-            else "Separate the cells by commas, in a .tsv file by tabs.",
-        )
+def _entry(tree: Tree, line: Line, row: Row) -> _Entry:
     for column in ("path", "label", "id"):
         if row.get(column) == "":
             raise line.error(f"the {column} is empty")
@@ -135,7 +135,7 @@ def _entry(line: Line, row: Row) -> _Entry:
         raise line.error(f"split {split!r}", expected=f"one of {', '.join(SPLIT_OF)}.")
     return _Entry(
         line.number,
-        below_root(line, row["path"]),
+        listed_path(tree, line, row["path"]),
         row["label"],
         None if split is None else SPLIT_OF[split.lower()],
         row.get("id"),
@@ -158,6 +158,17 @@ def _box(line: Line, row: Row) -> tuple[Box, ...]:
     if x0 >= x1 or y0 >= y1:
         raise line.error(f"a box from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g})", expected="xmin < xmax and ymin < ymax.")
     return (Box(x0, y0, x1, y1),)
+
+
+def _require_pixels(entries: Sequence[_Entry], where: str) -> None:
+    """DataError when all boxes lie within 0 and 1: shares of the image, as YOLO and TFDS write them."""
+    boxes = [box for entry in entries for box in entry.box]
+    if boxes and all(min(box.x0, box.y0) >= 0 and max(box.x1, box.y1) <= 1 for box in boxes):
+        raise DataError(
+            f"{where}: no box reaches beyond 1, from {boxes[0].x0:g} {boxes[0].y0:g} {boxes[0].x1:g} {boxes[0].y1:g} on.",
+            expected="boxes in pixels, not in shares of the image.",
+            fix="Multiply xmin and xmax by the width of the image, ymin and ymax by its height.",
+        )
 
 
 def _number_labels(entries: Sequence[_Entry], where: str) -> dict[str, int]:
@@ -183,8 +194,15 @@ def _number_labels(entries: Sequence[_Entry], where: str) -> dict[str, int]:
 
 def _require_trained(samples: Sequence[Sample], where: str) -> None:
     trained = {sample.label for sample in samples if sample.split == "train"}
+    if not trained:
+        counts = Counter(sample.split for sample in samples)
+        raise DataError(
+            f"{where} has no training images, only {' and '.join(f'{n:,} {split}' for split, n in counts.items())}.",
+            expected="rows with the split train.",
+            fix="Without the column split, a test split is made.",
+        )
     untrained = [sample for sample in samples if sample.label not in trained]
-    if trained and untrained:
+    if untrained:
         raise DataError(
             f"{where}: the class {untrained[0].class_name!r} has no training image.", expected="every class in train."
         )

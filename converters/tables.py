@@ -100,6 +100,21 @@ def below_root(line: Line, text: str) -> str:
     return name
 
 
+def listed_path(tree: Tree, line: Line, text: str) -> str:
+    """The same of a list that somebody made for their own images: an absolute path below the tree's top is one too."""
+    if not text.startswith("/"):
+        return below_root(line, text)
+    top = tree.where().rstrip("/")
+    name = clean_name(text.removeprefix(f"{top}/").lstrip("/")) if text.startswith(f"{top}/") else ""
+    if not name:
+        raise line.error(
+            f"{text!r} is absolute and lies outside {top}",
+            expected="a path below it.",
+            fix="Move the list to a folder above its images.",
+        )
+    return name
+
+
 def clean_name(text: str) -> str:
     """A path with slashes as a tree calls it, without "." and empty parts; "" when it leads out of the tree."""
     # For millions of images: PurePosixPath says the same and takes ten times as long.
@@ -124,8 +139,13 @@ def require_all(card: Card, tree: Tree, names: Collection[str], where: Callable[
     """The same for names that have no `Line`; `where` says what lists one of them."""
     missing = [name for name in names if not tree.is_file(name)]
     if missing:
+        cause = (
+            "Separate folders by slashes, not as Windows does, and begin below that folder."
+            if "\\" in missing[0]
+            else f"The download or its unpacking is probably incomplete.\n{card.where_from()}".rstrip()
+        )
         raise DataError(
             f"{where(missing[0])}: {missing[0]!r} does not exist under {tree.where()}.",
             expected=f"{len(names):,} images; {len(names) - len(missing):,} are there.",
-            fix=f"The download or its unpacking is probably incomplete.\n{card.where_from()}".rstrip(),
+            fix=cause,
         )

@@ -9,15 +9,13 @@ It lies in <data_dir>/<name>[/<config>]/<version>. Images stay where they are: a
 shard that holds the image's file.
 """
 
-import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from fgtl.console import Progress, warn
 from fgtl.converters import READERS
@@ -39,6 +37,7 @@ from fgtl.converters.tfds_description import (
 from fgtl.datasets import Box, Card, Sample
 from fgtl.downloads import Place, Tree
 from fgtl.errors import DataError, InputError, UsageError
+from fgtl.pillow import header_size
 from fgtl.tfrecord import read_records
 from fgtl.wire import decode_example, find_bytes
 
@@ -79,9 +78,15 @@ def read_tfds(card: Card, tree: Tree) -> Iterator[Sample]:
     with Progress(
         f"read {description.name}", sum(shard.records for shards in splits.values() for shard in shards)
     ) as progress:
+        reader = _ShardReader(tree, keys, progress)
         for split, shards in splits.items():
-            found = [sample for shard in shards for sample in _read_shard(tree, shard, split, keys, progress)]
+            found = [sample for shard in shards for sample in reader.read(shard, split)]
             samples += _labelled(found, split, tree)
+    if reader.unsized:
+        warn(
+            f"{tree.where()}: the boxes of {len(reader.unsized):,} images are left out, since their size cannot be "
+            f"read; {reader.unsized[0]} is one."
+        )
     if {sample.split for sample in samples} == {"train"}:
         samples = divided(card, samples)
     check_counts(card, samples, len(keys.class_names), tree.where())
@@ -161,20 +166,42 @@ def _our_splits(description: Description, tree: Tree) -> dict[str, tuple[Shard, 
     return splits
 
 
-def _read_shard(tree: Tree, shard: Shard, split: str, keys: _Keys, progress: Progress) -> Iterator[Sample]:
-    file = _file_of(tree, shard)
-    number = -1
-    for number, (offset, payload) in enumerate(read_records(Path(file))):
-        record = f"{shard.file}__{number}"
-        try:
-            yield _sample(payload, file, offset, record, split, keys)
-        except DataError as error:
-            raise DataError(f"{tree.where(shard.file)} record {number}: {error}") from None
-        progress.advance(1)
-    if number + 1 != shard.records:
-        raise DataError(
-            f"{tree.where(shard.file)} holds {number + 1:,} records.", expected=f"{shard.records:,}, as {INFO} says."
-        )
+@dataclass
+class _ShardReader:
+    """Reads shard after shard; `unsized` are the records with a box whose image does not tell its size."""
+
+    tree: Tree
+    keys: _Keys
+    progress: Progress
+    unsized: list[str] = field(default_factory=list)
+
+    def read(self, shard: Shard, split: str) -> Iterator[Sample]:
+        """The samples of one shard. Raises DataError naming the record, or when they are not as many as promised."""
+        where, file, number = self.tree.where(shard.file), _file_of(self.tree, shard), -1
+        for number, (offset, payload) in enumerate(read_records(Path(file))):
+            try:
+                yield self._sample(payload, Place(file, offset), f"{shard.file}__{number}", split)
+            except DataError as error:
+                raise DataError(f"{where} record {number}: {error}") from None
+            self.progress.advance(1)
+        if number + 1 != shard.records:
+            raise DataError(f"{where} holds {number + 1:,} records.", expected=f"{shard.records:,}, as {INFO} says.")
+
+    def _sample(self, payload: bytes, start: Place, record: str, split: str) -> Sample:
+        keys = self.keys
+        features = decode_example(payload)
+        spans = find_bytes(payload, keys.image)
+        label = _number(features.get(keys.label, ()), keys)
+        if len(spans) != 1:
+            raise DataError(f"The feature {keys.image!r} holds {len(spans)} images.", expected="one.")
+        ((at, length),) = spans
+        boxes = _boxes(features.get(keys.box, ()), payload[at : at + length]) if keys.box else ()
+        if boxes is None:
+            self.unsized.append(record)
+        # A label below 0 is looked at when the whole split is known.
+        name = keys.class_names[label] if label >= 0 else ""
+        place = Place(start.file, start.offset + at, length)
+        return Sample(record, record, label, name, split, boxes or (), place=place)
 
 
 def _file_of(tree: Tree, shard: Shard) -> str:
@@ -190,19 +217,6 @@ def _file_of(tree: Tree, shard: Shard) -> str:
     return place.file
 
 
-def _sample(payload: bytes, file: str, start: int, record: str, split: str, keys: _Keys) -> Sample:
-    features = decode_example(payload)
-    spans = find_bytes(payload, keys.image)
-    label = _number(features.get(keys.label, ()), keys)
-    if len(spans) != 1:
-        raise DataError(f"The feature {keys.image!r} holds {len(spans)} images.", expected="one.")
-    ((at, length),) = spans
-    boxes = _boxes(features.get(keys.box, ()), payload[at : at + length]) if keys.box else ()
-    # A label below 0 is looked at when the whole split is known.
-    name = keys.class_names[label] if label >= 0 else ""
-    return Sample(record, record, label, name, split, boxes, place=Place(file, start + at, length))
-
-
 def _number(values: Any, keys: _Keys) -> int:
     if len(values) != 1 or not isinstance(values[0], np.integer):
         raise DataError(f"The feature {keys.label!r} is not one whole number.")
@@ -211,18 +225,20 @@ def _number(values: Any, keys: _Keys) -> int:
     return int(values[0])
 
 
-def _boxes(values: Any, image: bytes) -> tuple[Box, ...]:
-    """One box of (ymin, xmin, ymax, xmax) in shares of the image; data sets without a box for an image write zeros."""
+def _boxes(values: Any, image: bytes) -> tuple[Box, ...] | None:
+    """One box of (ymin, xmin, ymax, xmax) in shares of the image; data sets without a box for an image write zeros.
+
+    None when the image's size cannot be read: mostly a bad image, which the conversion will name.
+    """
     if len(values) != 4 or isinstance(values[0], bytes):
         raise DataError("Its box is not four numbers.")
     ymin, xmin, ymax, xmax = map(float, values)
     if not (ymin < ymax and xmin < xmax):
         return ()
-    try:
-        with Image.open(io.BytesIO(image)) as opened:
-            width, height = opened.size
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-        return ()  # the conversion will name the image and what is wrong with it
+    size = header_size(image)
+    if size is None:
+        return None
+    width, height = size
     return (Box(xmin * width, ymin * height, xmax * width, ymax * height),)
 
 

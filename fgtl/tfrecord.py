@@ -15,6 +15,8 @@ from google_crc32c import value as crc32c
 
 from fgtl.errors import DataError
 
+MAX_PAYLOAD_BYTES = 2**31 - 1
+"""The longest message that protocol buffers parse, TensorFlow's among them: no tf.Example may be longer."""
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
 _LENGTH = struct.Struct("<Q")
@@ -26,7 +28,8 @@ class RecordDamage(DataError):
 
     Attributes:
         byte: offset of the damaged part in the file.
-        what: "length checksum differs", "data checksum differs", or how the file is truncated.
+        what: "length checksum differs", "data checksum differs", how the file is truncated, or that the record is
+            too large.
     """
 
     def __init__(self, source: str, byte: int, what: str) -> None:
@@ -68,13 +71,23 @@ def unframed(record: bytes, source: str = "record", start: int = 0) -> bytes:
     return payload
 
 
+def too_large(length: int) -> str:
+    """What is wrong with a payload of so many bytes; "" when TensorFlow can parse it."""
+    if length <= MAX_PAYLOAD_BYTES:
+        return ""
+    return f"the record has {length:,} bytes, TensorFlow parses at most {MAX_PAYLOAD_BYTES:,}"
+
+
 def checked_length(header: bytes, source: str = "record", start: int = 0) -> int:
-    """Payload length written in the 12 header bytes; RecordDamage when they are cut short or disagree."""
+    """Payload length written in the 12 header bytes; RecordDamage when they are cut short or disagree, or it is too large."""
     if len(header) < HEADER_BYTES:
         raise RecordDamage(source, start + len(header), "truncated inside a record's header")
     if _CHECKSUM.pack(masked_crc(header[:8])) != header[8:]:
         raise RecordDamage(source, start, "length checksum differs")
-    return int(_LENGTH.unpack_from(header)[0])
+    length = int(_LENGTH.unpack_from(header)[0])
+    if too_large(length):
+        raise RecordDamage(source, start, too_large(length))
+    return length
 
 
 class RecordWriter:
@@ -91,7 +104,13 @@ class RecordWriter:
         return self._digest.hexdigest()
 
     def write(self, payload: bytes) -> int:
-        """Append one record; returns the byte offset of its payload."""
+        """Append one record; returns the byte offset of its payload.
+
+        Raises:
+            DataError: it is too large to be parsed; nothing is written.
+        """
+        if too_large(len(payload)):
+            raise DataError(f"It cannot be written: {too_large(len(payload))}.")
         offset = self.bytes + HEADER_BYTES
         head, tail = framed(payload)
         for piece in (head, payload, tail):

@@ -61,12 +61,12 @@ def convert(card: Card, tree: Tree, output_dir: Path, knobs: ConvertKnobs) -> Ma
     """
     plan = plan_conversion(card, tree, output_dir, knobs)
     # A work folder beside a manifest: the earlier run was killed while it tidied up. Then the rest does that.
-    if _is_finished(plan, output_dir, knobs) and not (output_dir / WORK_FOLDER).exists():
+    if is_finished(plan, output_dir, knobs) and not (output_dir / WORK_FOLDER).exists():
         return RecordSet.open(output_dir).manifest
     refuse_foreign(output_dir, plan)
     with locked(output_dir):
         # Again, for what another conversion did while this one made its plan.
-        if not _is_finished(plan, output_dir, knobs):
+        if not is_finished(plan, output_dir, knobs):
             clear(output_dir, plan)
             results = _write_shards(plan, knobs, output_dir / WORK_FOLDER)
             _finish(output_dir, plan, results)
@@ -80,7 +80,7 @@ def plan_conversion(card: Card, tree: Tree, output_dir: Path, knobs: ConvertKnob
     return make_plan(card, tree, READERS[card.layout](card, tree), output_dir, knobs)
 
 
-def _is_finished(plan: Plan, output_dir: Path, knobs: ConvertKnobs) -> bool:
+def is_finished(plan: Plan, output_dir: Path, knobs: ConvertKnobs) -> bool:
     """Whether `output_dir` is this plan's finished record set; DataError when it is another's and must be kept."""
     if not (output_dir / MANIFEST).is_file() or knobs.overwrite:
         return False
@@ -95,10 +95,12 @@ def _is_finished(plan: Plan, output_dir: Path, knobs: ConvertKnobs) -> bool:
 
 
 def _differences(there: Manifest, plan: Plan, knobs: ConvertKnobs) -> list[str]:
+    if there.settings.get("record_format") != plan.settings["record_format"]:
+        return ["  it was written by an earlier version of fgtl (it can still be read)."]
     lines = [
-        f"  {name}: {there.settings.get(name)} there, {wanted} asked for."
+        f"  {name}: {there.settings.get(name) or 'none'} there, {wanted or 'none'} asked for."
         for name, wanted in plan.settings.items()
-        if there.settings.get(name) != wanted
+        if (there.settings.get(name) or None) != (wanted or None)
     ]
     if not lines and there.plan != plan.digest:
         lines.append("  ids, labels, annotations or sizes of the images differ.")

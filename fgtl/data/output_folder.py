@@ -55,7 +55,8 @@ def refuse_foreign(output_dir: Path, plan: Plan) -> None:
         raise DataError(
             f"{output_dir} holds something else: {', '.join(foreign[:3])}{more}.",
             expected="a new or empty folder, or one that a conversion began.",
-            fix="Name another --output_dir. Nothing was written.",
+            fix="Name another --output_dir, or remove the folder if it is a record set that has lost its manifest.json. "
+            "Nothing was written.",
         )
 
 

@@ -12,7 +12,7 @@ from fgtl.data.record_check import record_problems, shown
 from fgtl.data.scan import scan_records
 from fgtl.errors import DataError
 from fgtl.files import sha256_of
-from fgtl.tfrecord import FOOTER_BYTES, HEADER_BYTES, RecordDamage, unframed
+from fgtl.tfrecord import FOOTER_BYTES, HEADER_BYTES, RecordDamage, too_large, unframed
 from fgtl.wire import decode_example
 
 
@@ -73,20 +73,21 @@ def check_shard(check: ShardCheck, advance: Callable[[int], None]) -> ShardRepor
 
 def _by_index(check: ShardCheck, index: Index, advance: Callable[[int], None]) -> Iterator[Damage]:
     """Every record where the index says that it is, so that a damaged one does not hide those behind it."""
-    name, end = check.file.file, 0
+    name, end, file_bytes = check.file.file, 0, check.path.stat().st_size
     with check.path.open("rb") as file:
         for record in range(len(index)):
-            start = int(index.offset[record]) - HEADER_BYTES
-            size = HEADER_BYTES + int(index.length[record]) + FOOTER_BYTES
-            file.seek(start)
-            data = file.read(size)
-            if len(data) < size:
-                yield _cut_off(check, index, record, start + len(data))
+            length = int(index.length[record])
+            start, end = int(index.offset[record]) - HEADER_BYTES, int(index.offset[record]) + length + FOOTER_BYTES
+            if end > file_bytes:
+                yield _cut_off(check, index, record, file_bytes)
                 return
-            end = start + size
-            yield from _record_damage(check, index, record, data)
+            if too_large(length):
+                yield Damage(name, too_large(length), record, str(index.id[record]), start)
+            else:
+                file.seek(start)
+                yield from _record_damage(check, index, record, file.read(end - start))
             advance(1)
-    extra = check.path.stat().st_size - end
+    extra = file_bytes - end
     if extra:
         yield Damage(name, f"{extra:,} bytes follow the last record", byte=end)
 

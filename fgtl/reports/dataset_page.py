@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fgtl.data.companions import CLASSES_PICTURE, PAGE, SIZES_PICTURE
 from fgtl.data.manifest import Manifest
 from fgtl.data.records import RecordSet
+from fgtl.data.shards import EMPTY_BOX
 from fgtl.files import write_atomically
 from fgtl.reports.dataset_pictures import MOST_CLASSES, RARE, class_grid, class_size_figure
 from fgtl.reports.figures import to_png
@@ -102,9 +103,13 @@ def _class_rows(manifest: Manifest) -> list[dict[str, Any]]:
 
 def _changes(report: Any) -> Iterator[str]:
     """One Markdown item for each way in which the record set differs from the download."""
-    if report.get("odd"):
-        kinds = ", ".join(f"{markdown(oddity)} {images:,}" for oddity, images in report["odd"].items())
+    odd = dict(report.get("odd", {}))
+    lost_boxes = odd.pop(EMPTY_BOX, 0)
+    if odd:
+        kinds = ", ".join(f"{markdown(oddity)} {images:,}" for oddity, images in odd.items())
         yield f"{report.get('reencoded', 0):,} images were re-encoded. Out of the ordinary: {kinds}."
+    if lost_boxes:
+        yield f"{lost_boxes:,} images lost boxes that lie outside of them."
     if report.get("shrunk"):
         yield f"{report['shrunk']:,} images were shrunk; their records tell the original's size and SHA-256."
     skipped = report.get("skipped", ())

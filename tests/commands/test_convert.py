@@ -149,3 +149,61 @@ def test_a_record_set_inside_its_own_images_is_refused(tmp_path, monkeypatch, ca
     assert main(["convert", "--data_dir=.", f"--output_dir={output}"]) == 2
     assert "lie inside each other" in capsys.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == ["robin", "wren"]
+
+
+def test_a_single_class_is_warned_of(photos, tmp_path, capsys):
+    assert convert(photos / "train" / "class_0" / "..", tmp_path) == 0
+    assert "only one class" not in capsys.readouterr().err
+    shutil.rmtree(photos / "train/class_1")
+    shutil.rmtree(photos / "test/class_1")
+    assert main(["convert", f"--data_dir={photos}", f"--output_dir={tmp_path / 'one'}"]) == 0
+    assert "There is only one class, 'class_0': nothing can be learnt from it" in capsys.readouterr().err
+
+
+def test_a_table_may_lie_beside_its_record_set_and_gives_it_its_name(photos, monkeypatch, capsys):
+    monkeypatch.chdir(photos)
+    rows = [f"{path.relative_to(photos)},{path.parent.name},{path.parts[-3]}" for path in sorted(photos.rglob("*.jpg"))]
+    Path("mine.csv").write_text("path,label,split\n" + "\n".join(rows) + "\n")
+    assert main(["convert", "--data_dir=mine.csv", "--workers=1"]) == 0
+    assert read_manifest(Path("records/mine")).counts == {"train": 6, "test": 6}
+    assert main(["verify", "--dataset=mine"]) == 0
+
+
+def test_boxes_that_miss_their_images_are_warned_of(photos, tmp_path, capsys):
+    header, rows = "path,label,split,xmin,ymin,xmax,ymax", []
+    for path in sorted(photos.rglob("*.jpg")):
+        rows.append(f"{path.relative_to(photos)},{path.parent.name},{path.parts[-3]},500,500,600,600")
+    (photos / "mine.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert convert(photos / "mine.csv", tmp_path) == 0
+    told = capsys.readouterr()
+    assert "12 images without boxes that lay outside of them" in told.out and "re-encoded" not in told.out
+    assert "12 images have boxes that lie outside of them" in told.err
+
+
+CARD = """
+schema = 1
+name = "birds"
+layout = "folder"
+classes = 2
+[images]
+train = 600
+test = 6
+[[archives]]
+name = "photos.tgz"
+bytes = 4711
+holds = "train"
+"""
+
+
+def test_a_part_of_a_data_set_is_taken_when_it_is_called_one(photos, tmp_path, capsys):
+    (tmp_path / "card.toml").write_text(CARD)
+    assert convert(photos, tmp_path, f"--dataset={tmp_path / 'card.toml'}") == 3
+    assert "6 train images instead of 600" in (told := capsys.readouterr().err) and "--subset" in told
+    assert convert(photos, tmp_path, f"--dataset={tmp_path / 'card.toml'}", "--subset") == 0
+
+
+def test_downloads_that_are_not_what_was_published_are_named(photos, tmp_path, capsys):
+    (tmp_path / "card.toml").write_text(CARD.replace("600", "6"))
+    (photos / "photos.tgz").write_bytes(b"12345")
+    assert convert(photos, tmp_path, f"--dataset={tmp_path / 'card.toml'}") == 0
+    assert "train in " in (told := capsys.readouterr().err) and "not photos.tgz beside it" in told

@@ -43,7 +43,7 @@ def test_the_same_question_is_finished_already_and_another_is_refused(drawn, tmp
     assert capsys.readouterr().out.startswith("already converted")
     for other, message in (
         ("--classes=0,2", "classes: {'chosen': 2"),
-        ("--max_per_class=2", "max_per_class: None there"),
+        ("--max_per_class=2", "max_per_class: none there"),
     ):
         assert convert(drawn, tmp_path / "out", other) == 3
         assert message in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fgtl.converters import READERS
-from fgtl.converters.detect import card_for, detect_layout
+from fgtl.converters.detect import card_for, detect_layout, own_name
 from fgtl.datasets import Archive, Card, load_card
 from fgtl.downloads import FolderTree
 from fgtl.errors import DataError, UsageError
@@ -54,6 +54,7 @@ def test_the_layout_of_a_folder_is_what_its_files_show(tmp_path: Path, cub: Path
 
 def test_the_folder_is_absolute_and_links_keep_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "photos" / "inner").mkdir(parents=True)
+    (tmp_path / "photos" / "other").mkdir()
     (tmp_path / "link").symlink_to("photos")
     monkeypatch.chdir(tmp_path / "photos" / "inner")
     for given in (("", Path("..")), ("..", None), ("cub_200", Path(".."))):
@@ -160,3 +161,38 @@ def test_an_archive_that_is_none_says_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(io.BytesIO(b"<!DOCTYPE html><title>404</title>").getvalue())
     with pytest.raises(DataError, match="HTML"):
         card_for("", tmp_path / "photos.zip")
+
+
+def test_a_folder_above_the_classes_or_above_a_download_is_looked_into(tmp_path: Path, cub: Path, write: Write) -> None:
+    write(tmp_path / "above/photos", "robin/1.jpg", "wren/2.jpg", "@eaDir/3.jpg")
+    card, tree = card_for("", tmp_path / "above")
+    assert (card.name, tree.where()) == ("above", str(tmp_path / "above/photos"))
+    assert {sample.class_name for sample in READERS["folder"](card, tree)} == {"robin", "wren"}
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    cub.rename(parent / cub.name)
+    card, tree = card_for("", parent)
+    assert (card.layout, tree.where()) == ("cub", str(parent / cub.name))
+
+
+def test_a_single_split_is_no_wrapping(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "photos", "train/robin/1.jpg", "train/wren/2.jpg")
+    card, tree = card_for("", tmp_path / "photos")
+    assert {sample.split for sample in READERS["folder"](card, tree)} == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("my photos.tar.gz", "my_photos"),
+        ("Vögel.zip", "Vögel"),
+        ("list.v2.csv", "list.v2"),
+        ("鳥/", "鳥"),
+        ("a.b/", "a.b"),
+    ],
+)
+def test_own_data_is_called_as_its_folder_or_its_file_without_the_ending(tmp_path: Path, place: str, name: str) -> None:
+    path = tmp_path / place
+    path.mkdir() if place.endswith("/") else path.touch()
+    assert own_name("", path) == own_name(str(path), None) == name
+    assert own_name("cub_200", path) == own_name("card.toml", path) == ""

@@ -54,6 +54,18 @@ def test_val_txt_is_the_validation_split_only_beside_a_test_txt(root: Path, writ
     ]
 
 
+def test_absolute_paths_below_the_folder_are_relative_to_it(root: Path) -> None:
+    plain = read(root)
+    (root / "train.txt").write_text("".join(f"{root}/{line}\n" for line in TRAIN))
+    assert read(root) == plain
+    (root / "train.txt").write_text(f"{root}/../{root.name}/{TRAIN[0]}\n")
+    with pytest.raises(DataError, match=r"train\.txt line 1: .* is absolute and lies outside"):
+        read(root)
+    (root / "train.txt").write_text(f"{root}-2/{TRAIN[0]}\n")
+    with pytest.raises(DataError, match=r"train\.txt line 1: .* is absolute and lies outside"):
+        read(root)
+
+
 def test_blank_lines_windows_line_ends_and_byte_order_marks_do_not_matter(root: Path) -> None:
     plain = read(root)
     (root / "train.txt").write_bytes(b"\xef\xbb\xbf\r\n" + "\r\n\r\n".join(TRAIN).encode())
@@ -106,7 +118,8 @@ def test_wrong_label_names_are_named(root: Path, text: str, message: str) -> Non
         ("b/five.jpg: 1.0", r"val\.txt line 2: label '1\.0' is not a whole number"),
         ("b/five.jpg: -1", r"val\.txt line 2: label -1"),
         ("../five.jpg: 1", r"val\.txt line 2: .* leads out of"),
-        ("/etc/five.jpg: 1", r"val\.txt line 2: .* leads out of"),
+        ("/etc/five.jpg: 1", r"val\.txt line 2: '/etc/five\.jpg' is absolute and lies outside /"),
+        (r"b\five.jpg: 1", r"(?s)val\.txt line 2: 'b\\\\five\.jpg' does not exist.*by slashes, not as Windows"),
         ("b/two.jpg: 1", r"val\.txt line 2: the image 'b/two\.jpg' is already on line 1 of train\.txt"),
         ("b/five.jpg: 1", r"(?s)val\.txt line 2: 'b/five\.jpg' does not exist.*5 images; 4 are there"),
         ("b/five.jpg: 999999999999", r"train\.txt has no image of label 3"),

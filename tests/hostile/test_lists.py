@@ -83,7 +83,12 @@ HARMFUL = [
     ("lists", "an image in both", change("val.txt", ("images/a/2.jpg", "images/a/1 one.jpg")), "val.txt line 1"),
     ("lists", "a missing image", change("val.txt", ("images/a/2.jpg", "images/a/22.jpg")), "val.txt line 1: 'images/a/22.jpg' does not exist"),
     ("lists", "text that is not UTF-8", change("train.txt", ("one", b"\xe9")), "train.txt line 1 is not UTF-8"),
-    ("table", "no header", change("list.csv", ("path,label,split\n", "")), "there is no column .path., only .images"),
+    ("table", "no header", change("list.csv", ("path,label,split\n", "")), "list.csv line 1: there is no column .path. in .images"),
+    ("table", "other column names", change("list.csv", ("path,label", "file,species")), "(?s)line 1.*'file' to path.*'species' to label"),
+    ("table", "paths of Windows", change("list.csv", ("images/a/2.jpg", r"images\a\2.jpg")), "(?s)line 3: .* not exist.*not as Windows"),
+    ("table", "paths of another machine", change("list.csv", ("images/a/2.jpg", "/mnt/2.jpg")), "line 3: .* is absolute and lies outside"),
+    ("table", "boxes in shares", change("list.csv", ("split\n", "split,box\n"), ("train\n", "train,.1 .1 .9 .9\n"), ("test\n", "test,\n"), ("Wren,train\n", "Wren,train,\n"), ("Wren,test\n", "Wren,test,\n")), "no box reaches beyond 1"),
+    ("table", "no training images", everywhere(lambda text: text.replace(b",train", b",val")), "only 2 validation and 2 test images"),
     ("table", "an unknown split", change("list.csv", ("Robin,train", "Robin,practice")), "list.csv line 2"),
     ("table", "a row that is short", change("list.csv", (".jpg,Robin,train", ".jpg")), "list.csv line 2"),
     ("table", "a quote that never ends", change("list.csv", ("images/a/1", '"images/a/1')), "list.csv"),
@@ -136,3 +141,10 @@ def test_damage_is_named_by_file_and_line_and_nothing_is_written(layout, what, e
     assert "Traceback" not in told
     assert re.search(message, told), told
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("layout", ["lists", "table"])
+def test_absolute_names_below_the_folder_are_read(layout, tmp_path, jpeg):
+    top = f"{tmp_path / 'data'}/".encode()
+    assert convert(layout, everywhere(lambda text: text.replace(b"images/", top + b"images/")), tmp_path, jpeg) == 0
+    assert RecordSet.open(tmp_path / "out").counts == {"train": 2, "test": 2}

@@ -66,13 +66,14 @@ def test_what_was_changed_is_counted(trained):
     report = {
         "reencoded": 3,
         "shrunk": 5,
-        "odd": {"cmyk": 2, "rotated": 1},
+        "odd": {"cmyk": 2, "rotated": 1, "empty box left out": 7},
         "skipped": [{"id": "a", "path": "a_*.jpg", "reason": "It is an empty file (0 bytes)."}],
         "duplicates": {"groups": 2, "images": 5, "across_splits": 1, "other_labels": 0, "listed": []},
     }
     page = page_of(trained.records, report=report)
     assert "3 images were re-encoded. Out of the ordinary: cmyk 2, rotated 1." in page
     assert "5 images were shrunk" in page
+    assert "7 images lost boxes" in page
     assert r"1 images were left out: a\_\*.jpg (It is an empty file (0 bytes))." in page
     assert "5 files are byte-equal copies, in 2 groups; 1 of these groups reach across splits." in page
     assert "Nothing:" not in page

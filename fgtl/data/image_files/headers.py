@@ -212,20 +212,3 @@ def read_png(data: bytes, max_pixels: int) -> ImageFacts:
     if orientation != 1:
         oddities.insert(0, "rotated")
     return ImageFacts("png", width, height, tuple(dict.fromkeys(oddities)), orientation)
-
-
-def webp_size(data: bytes) -> tuple[int, int]:
-    """(width, height) of a WebP by its first chunk. BadImage: it has none.
-
-    Source: the WebP container specification, and RFC 6386 9.1 for the lossy key frame.
-    """
-    kind = data[12:16]
-    if kind == b"VP8X" and len(data) >= 30:
-        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
-    if kind == b"VP8L" and len(data) >= 25:
-        bits = int.from_bytes(data[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 " and len(data) >= 30:
-        width, height = struct.unpack_from("<HH", data, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    raise BadImage(f"It is a damaged WebP: its {len(data):,} bytes hold no size.")

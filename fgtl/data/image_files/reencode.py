@@ -1,7 +1,6 @@
 """Pillow's part of the image policy: formats other than JPEG and PNG, full decoding, re-encoding and shrinking."""
 
 import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,10 +8,11 @@ import numpy as np
 from PIL import Image
 
 from fgtl.data.image_files.foreign import what_it_is
-from fgtl.data.image_files.headers import BadImage, ImageFacts, check_size, webp_size
+from fgtl.data.image_files.headers import BadImage, ImageFacts, check_size
 from fgtl.data.image_files.jpeg_body import Decoded, decode_jpeg
 from fgtl.data.image_files.orientation import upright_size
 from fgtl.data.image_files.png_body import check_png
+from fgtl.pillow import FORMATS, is_webp, quiet_pillow, webp_size
 
 # Of every JPEG that is written: 4:4:4, because small pictures keep their colours only so.
 QUALITY, SUBSAMPLING = 95, 0
@@ -20,17 +20,6 @@ QUALITY, SUBSAMPLING = 95, 0
 # each direction: then the result is that of all pixels (a median of 49 dB on photographs of birds; at 1: 37 dB).
 GAP = 2
 
-# The plugins a file may reach. Pillow knows many more, some of which start other programs (EPS).
-_FORMATS = {
-    "GIF": "gif",
-    "WEBP": "webp",
-    "BMP": "bmp",
-    "DIB": "bmp",
-    "TIFF": "tiff",
-    "PPM": "ppm",
-    "JPEG2000": "jpeg2000",
-    "AVIF": "avif",
-}
 _LOSSY = ("webp", "jpeg2000", "avif")
 _ODD_MODES = {"P": ("palette",), "PA": ("palette", "alpha"), "CMYK": ("cmyk",), "1": ("low bit depth",)}
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
@@ -51,15 +40,17 @@ def read_other(data: bytes, max_pixels: int) -> ImageFacts:
     foreign = what_it_is(data)
     if foreign:
         raise BadImage(f"It is {foreign}.")
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        # Pillow's decoder takes memory for the whole canvas as soon as it is opened.
-        check_size("webp file", *webp_size(data), max_pixels)
+    if is_webp(data):
+        size = webp_size(data)
+        if size is None:
+            raise BadImage(f"It is a damaged WebP: its {len(data):,} bytes hold no size.")
+        check_size("webp file", *size, max_pixels)
     with _pillow(f"It is not an image: its {len(data):,} bytes start with {data[:8].hex(' ')}."):
-        image = Image.open(io.BytesIO(data), formats=tuple(_FORMATS))
+        image = Image.open(io.BytesIO(data), formats=tuple(FORMATS))
         width, height = image.size
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
         animated = getattr(image, "is_animated", False)
-    name = _FORMATS[str(image.format)]
+    name = FORMATS[str(image.format)]
     if not isinstance(orientation, int) or orientation not in _TURNS:
         orientation = 1
     check_size(f"{name} file", width, height, max_pixels)
@@ -115,7 +106,7 @@ def check_pixels(data: bytes, facts: ImageFacts) -> None:
 
 
 def _decode_other(data: bytes, facts: ImageFacts) -> Decoded:
-    image = Image.open(io.BytesIO(data), formats=("PNG",) if facts.format == "png" else tuple(_FORMATS))
+    image = Image.open(io.BytesIO(data), formats=("PNG",) if facts.format == "png" else tuple(FORMATS))
     if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
         raise BadImage("Its pixels are 32-bit numbers, which have no agreed black and white.")
     image.load()
@@ -181,10 +172,8 @@ def _pillow(reason: str) -> Iterator[None]:
 
     The size limit that holds is `max_pixels`, checked between opening (headers only) and decoding.
     """
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_pillow():
             yield
     except (BadImage, MemoryError):
         raise
@@ -193,5 +182,3 @@ def _pillow(reason: str) -> Iterator[None]:
     # A hostile file can make a plugin raise anything (struct.error, KeyError, ZeroDivisionError, ...).
     except Exception as error:
         raise BadImage(f"{reason.rstrip('.')}: {str(error).rstrip('.') or type(error).__name__}.") from None
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
