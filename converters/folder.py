@@ -1,7 +1,7 @@
 """One folder per class, with or without folders for the splits above them.
 
 <class>/<image>                   split by seed: options `test_fraction` and `seed`
-<split>/<class>/<image>           split as given; train, val | valid | validation, test
+<split>/<class>/<image>           split as given; train, val | valid | validation, test (and training, dev, testing)
 """
 
 from collections.abc import Iterator

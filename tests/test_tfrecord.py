@@ -1,9 +1,13 @@
+import os
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fgtl.errors import DataError
 from fgtl.files import sha256_of
-from fgtl.tfrecord import RecordDamage, RecordWriter, framed, read_records, unframed
+from fgtl.tfrecord import RecordDamage, RecordWriter, framed, masked_crc, read_records, unframed
 
 PAYLOADS = [b"", b"a", b"x" * 1000, bytes(range(256)) * 20]
 
@@ -74,14 +78,25 @@ def test_a_cut_inside_a_header_is_named(shard):
         list(read_records(path))
 
 
-def test_a_length_of_a_petabyte_is_not_allocated(tmp_path):
-    import struct
-
-    from fgtl.tfrecord import masked_crc
-
-    length = struct.pack("<Q", 1 << 50)
+def test_a_length_that_was_made_up_is_not_allocated(tmp_path):
+    length = struct.pack("<Q", (1 << 31) - 1)
     (tmp_path / "x").write_bytes(length + struct.pack("<I", masked_crc(length)) + b"little")
-    with pytest.raises(RecordDamage, match="truncated, the record goes on to byte 1,125"):
+    with pytest.raises(RecordDamage, match="truncated, the record goes on to byte 2,147,483,663"):
+        list(read_records(tmp_path / "x"))
+
+
+def test_a_record_that_tensorflow_cannot_parse_is_neither_written_nor_read(tmp_path):
+    class Huge(bytes):
+        def __len__(self):
+            return 1 << 31
+
+    with (tmp_path / "x").open("wb") as file, pytest.raises(DataError, match="the record has 2,147,483,648 bytes"):
+        RecordWriter(file).write(Huge())
+    assert (tmp_path / "x").stat().st_size == 0
+    length = struct.pack("<Q", 1 << 31)
+    (tmp_path / "x").write_bytes(length + struct.pack("<I", masked_crc(length)))
+    os.truncate(tmp_path / "x", 3 << 30)
+    with pytest.raises(RecordDamage, match="byte 0: the record has 2,147,483,648 bytes, TensorFlow parses at most"):
         list(read_records(tmp_path / "x"))
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import struct
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,36 @@ def test_splits_of_other_names_and_splits_without_labels_are_left_out_with_a_war
 def test_an_empty_box_is_no_box(tmp_path: Path) -> None:
     root = prepare(tmp_path / "x", {"train": [[record(0, bbox=[0.0, 0.0, 0.0, 0.0])]]})
     assert read(root, test_fraction="0")[0].boxes == ()
+
+
+def test_images_whose_size_cannot_be_read_lose_their_box_with_one_warning_and_no_noise(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        warnings.warn("a plugin's", stacklevel=1)
+        raise RuntimeError("a plugin's")
+
+    kinds = {kind: io.BytesIO() for kind in ("PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")}
+    for kind, output in kinds.items():
+        Image.new("RGB", (40, 20)).save(output, kind)
+    whole = [record(0, image=[output.getvalue()]) for output in kinds.values()]
+    bad = [record(0, image=[image]) for image in (b"", b"%!PS-Adobe-3.0 EPSF-3.0", b"RIFF\x04\0\0\0WEBP", jpeg(0)[:20])]
+    root = prepare(tmp_path / "x", {"train": [[*whole, *bad, record(2)]]})
+    samples = read(root, test_fraction="0")
+    boxes = [[(round(box.x0), round(box.y0), round(box.x1), round(box.y1)) for box in one.boxes] for one in samples]
+    assert boxes == [*([(8, 2, 24, 10)] for _ in whole), *([] for _ in bad), [(4, 1, 12, 6)]]
+    told = capfd.readouterr().err
+    assert "the boxes of 4 images are left out, since their size cannot be read; my_birds-train.tfrecord" in told
+    monkeypatch.setattr(Image, "open", broken)
+    assert not any(one.boxes for one in read(root, test_fraction="0")[6:])
+    assert "a plugin's" not in capfd.readouterr().err
+
+
+def test_a_canvas_of_a_gigabyte_is_not_opened_for_its_size(tmp_path: Path) -> None:
+    canvas = b"VP8X\x0a\0\0\0\0\0\0\0" + (16_383).to_bytes(3, "little") * 2
+    root = prepare(tmp_path / "x", {"train": [[record(0, image=[b"RIFF\x16\0\0\0WEBP" + canvas])]]})
+    (box,) = read(root, test_fraction="0")[0].boxes
+    assert (round(box.x0), round(box.y1)) == (round(0.2 * 16_384), 8192)
 
 
 def test_which_features_count_is_the_makers_choice_or_the_cards(tmp_path: Path) -> None:

@@ -211,6 +211,20 @@ def test_records_that_damage_swallowed_are_missed_in_the_count(converted):
     assert f"{path.name}: holds 4 records, the manifest says 6" in lines(converted)
 
 
+@pytest.mark.parametrize("with_index", [True, False])
+def test_a_record_too_large_for_tensorflow_is_named_and_those_behind_it_are_read(converted, monkeypatch, with_index):
+    selection = converted.select("train")
+    row = int(np.argmax(selection.lengths))
+    path = selection.shard_paths[selection.shards[row]]
+    record = row - int(np.flatnonzero(selection.shards == selection.shards[row])[0])
+    monkeypatch.setattr("fgtl.tfrecord.MAX_PAYLOAD_BYTES", int(selection.lengths[row]) - 1)
+    if not with_index:
+        (converted.folder / "index-train.npz").unlink()
+    found = [damage for damage in verify(converted.folder) if damage.file == path.name]
+    assert [(damage.record, damage.byte) for damage in found] == [(record, int(selection.offsets[row]) - 12)]
+    assert f"the record has {selection.lengths[row]:,} bytes, TensorFlow parses at most" in found[0].what
+
+
 def test_an_id_that_is_there_twice_is_named(converted):
     index = converted._index("train")
     index.id[0] = converted._index("test").id[3]

@@ -178,6 +178,43 @@ def test_archives_in_an_archive_are_folders_of_their_stem_when_asked_for(kind: s
     assert tree.size("n01/a.JPEG") == 700
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_state_of_a_file_tells_whether_its_content_may_have_changed(kind: str, tmp_path: Path, pack) -> None:
+    path = pack(tmp_path / f"x.{kind}", FILES)
+    os.utime(path, ns=(0, 10**18))
+    states = {name: open_archive(path).state(name) for name in FILES}
+    assert {name: size for name, (size, _) in states.items()} == {name: len(data) for name, data in FILES.items()}
+    assert open_archive(path).state("birds/9.jpg") == open_archive(path).state("birds") == (-1, 0)
+    pack(path, {**FILES, "birds/1.jpg": b"two" * 1000})
+    os.utime(path, ns=(0, 2 * 10**18))
+    changed = {name for name in FILES if open_archive(path).state(name) != states[name]}
+    # A ZIP archive's directory has a checksum of each file.
+    assert changed == ({"birds/1.jpg"} if kind.endswith("zip") else set(FILES))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", ["other size", "other time", "gone"])
+def test_an_archive_that_was_replaced_is_noticed(kind: str, change: str, tmp_path: Path, pack) -> None:
+    path = pack(tmp_path / f"x.{kind}", FILES)
+    tree = open_archive(path)
+    facts = path.stat()
+    tree.check_unchanged()
+    if change == "other size":
+        pack(path, {**FILES, "birds/9.jpg": os.urandom(20_000)})
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    elif change == "other time":
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
+    else:
+        path.unlink()
+    for ask in (
+        tree.check_unchanged,
+        lambda: tree.fetch(["birds/1.jpg"], tmp_path / "spool", lambda count: None),
+        lambda: list(tree.contents(["birds/1.jpg"])),
+    ):
+        with pytest.raises(DataError, match=rf"x\.{kind} has changed since it was opened"):
+            ask()
+
+
 def test_without_nested_an_inner_archive_is_a_file(tmp_path: Path, pack: Callable[..., Path]) -> None:
     inner = inner_tar({"a.JPEG": b"a"})
     tree = open_archive(pack(tmp_path / "x.tar", {"n01.tar": inner}))

@@ -73,5 +73,30 @@ def test_answers_about_single_files(tree: FolderTree, tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tree: FolderTree) -> None:
     with pytest.raises(DataError, match=r"b/9\.jpg does not exist"):
         tree.read("b/9.jpg")
-    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+    with pytest.raises(DataError, match="/b: It is a folder, not a file"):
         tree.read("b")
+
+
+def test_a_list_that_is_no_file_is_named_and_not_waited_for(tree: FolderTree, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for name, target, kind in (("1.txt", tmp_path / "fifo", "a fifo"), ("2.txt", "/dev/zero", "a device")):
+        (tmp_path / "top" / name).symlink_to(target)
+        assert not tree.is_file(name) and tree.state(name) == (-1, 0)
+        with pytest.raises(DataError, match=f"{name}: It is {kind}, not a file"):
+            tree.read(name)
+
+
+def test_a_list_may_be_larger_than_an_image_but_not_of_any_size(tree: FolderTree, tmp_path: Path) -> None:
+    (tmp_path / "top/huge.json").touch()
+    os.truncate(tmp_path / "top/huge.json", 30 << 30)
+    with pytest.raises(DataError, match=r"(?s)huge\.json: It has 30\.0 GiB .*at most 4\.0 GiB"):
+        tree.read("huge.json")
+
+
+def test_the_state_of_a_file_tells_whether_it_was_touched(tree: FolderTree, tmp_path: Path) -> None:
+    file = tmp_path / "top/b/1.jpg"
+    before = tree.state("b/1.jpg")
+    assert before == (7, file.stat().st_mtime_ns) == tree.state("b/1.jpg")
+    os.utime(file, ns=(0, before[1] + 1))
+    assert tree.state("b/1.jpg") == (7, before[1] + 1)
+    assert [tree.state(name) for name in ("b/9.jpg", "b", "b.jpg/x", "a\0b")] == [(-1, 0)] * 4

@@ -1,6 +1,8 @@
 """Places: whole files, slices, deflated slices."""
 
+import os
 import pickle
+import socket
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgtl.downloads.place import Place, place_pieces, read_place
+from fgtl.downloads.place import MAX_FILE_BYTES, Place, place_pieces, read_place
 from fgtl.errors import DataError
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several pieces
@@ -101,3 +103,61 @@ def test_what_is_not_deflate_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"\xff" * 100)
     with pytest.raises(DataError, match="does not inflate"):
         read_place(Place(str(tmp_path / "file"), 0, 100, 500))
+
+
+@pytest.mark.parametrize("kind", ["whole", "slice", "deflated"])
+def test_a_limit_is_inclusive_and_refuses_before_anything_is_read(kind: str, slices: dict[str, Place]) -> None:
+    assert read_place(slices[kind], len(CONTENT)) == CONTENT
+    with pytest.raises(DataError, match=r"(?s)It has 2\.9 MiB \(3,072,000 bytes\).*Expected at most 2\.9 MiB"):
+        next(place_pieces(slices[kind], len(CONTENT) - 1))
+
+
+def test_the_packed_bytes_count_too(slices: dict[str, Place]) -> None:
+    place = Place(slices["slice"].file, 0, 1000, 10)
+    with pytest.raises(DataError, match=r"It has 1,000 bytes \(1,000 bytes\)"):
+        read_place(place, 999)
+
+
+def test_without_being_told_images_of_any_use_are_read_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 30 << 30)
+    for place in (Place(str(tmp_path / "sparse")), Place(str(tmp_path / "sparse"), 5, MAX_FILE_BYTES + 1)):
+        with pytest.raises(DataError, match="(?s)It has .*Expected at most 512.0 MiB"):
+            read_place(place)
+    tracemalloc.start()
+    try:
+        for place in (Place(str(tmp_path / "sparse")), Place("/dev/zero")):
+            with pytest.raises(DataError):
+                read_place(place)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("length", [None, 10])
+def test_what_is_no_file_is_refused_at_once(length: int | None, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    # Its own path may be too long for a socket's name.
+    handle = os.open(tmp_path, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"/proc/self/fd/{handle}/socket")
+    os.close(handle)
+    for file, kind in (("fifo", "a fifo"), ("socket", "a socket"), ("/dev/zero", "a device"), (".", "a folder")):
+        with pytest.raises(DataError, match=f"It is {kind}.*, not a file"):
+            read_place(Place(str(tmp_path / file), 0, length))
+
+
+def test_a_file_that_is_not_there_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="absent"):
+        read_place(Place(str(tmp_path / "absent")))
+
+
+def test_no_handle_is_left_open(slices: dict[str, Place], tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for place in slices.values():
+        read_place(place)
+        with pytest.raises(DataError):
+            read_place(place, 1)
+    with pytest.raises(DataError):
+        read_place(Place("/dev/zero"))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,5 +1,6 @@
 """Trees made of trees: Below, Mounted, Overlay."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,8 @@ def test_mounted_is_seen_below_its_folder_only(tmp_path: Path) -> None:
     assert tree.is_file("x/train/1.jpg") and not tree.is_file("1.jpg")
     assert tree.size("x/train/1.jpg") == len("t 1.jpg")
     assert tree.size("1.jpg") == -1
+    assert tree.state("x/train/1.jpg") == (7, (tmp_path / "t/1.jpg").stat().st_mtime_ns)
+    assert tree.state("1.jpg") == (-1, 0)
     assert read_place(tree.place("x/train/b/2.jpg")) == tree.read("x/train/b/2.jpg") == b"t b/2.jpg"
     with pytest.raises(DataError, match="holds no 1.jpg"):
         tree.read("1.jpg")
@@ -65,6 +68,9 @@ def test_in_an_overlay_the_first_tree_counts(tmp_path: Path) -> None:
     assert tree.read("a/1.jpg") == b"one a/1.jpg"
     assert read_place(tree.place("a/2.jpg")) == b"two a/2.jpg"
     assert tree.where("a/2.jpg") == str(tmp_path / "two/a/2.jpg")
+    assert tree.state("a/1.jpg") == (len("one a/1.jpg"), (tmp_path / "one/a/1.jpg").stat().st_mtime_ns)
+    assert tree.state("a/2.jpg") == (len("two a/2.jpg"), (tmp_path / "two/a/2.jpg").stat().st_mtime_ns)
+    assert tree.state("a/9.jpg") == tree.state("a") == (-1, 0)
     assert tree.where() == str(tmp_path / "one")
     with pytest.raises(DataError, match="one/a/9.jpg does not exist"):
         tree.read("a/9.jpg")
@@ -82,3 +88,10 @@ def test_folders_and_archives_mix_and_fetch_through_all_layers(
     assert names == ["1.jpg", "2.jpg", "lists/all.txt", "more/3.jpg"]
     tree.fetch(names, tmp_path / "spool", ignore)
     assert [read_place(tree.place(name)) for name in names] == [b"1", b"2", b"folder set/lists/all.txt", b"3"]
+    for file in (second.path, first.path):
+        tree.check_unchanged()
+        facts = file.stat()
+        os.utime(file, ns=(0, 0))
+        with pytest.raises(DataError, match=f"{file.name} has changed"):
+            tree.check_unchanged()
+        os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))

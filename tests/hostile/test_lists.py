@@ -88,7 +88,7 @@ HARMFUL = [
     ("table", "paths of Windows", change("list.csv", ("images/a/2.jpg", r"images\a\2.jpg")), "(?s)line 3: .* not exist.*not as Windows"),
     ("table", "paths of another machine", change("list.csv", ("images/a/2.jpg", "/mnt/2.jpg")), "line 3: .* is absolute and lies outside"),
     ("table", "boxes in shares", change("list.csv", ("split\n", "split,box\n"), ("train\n", "train,.1 .1 .9 .9\n"), ("test\n", "test,\n"), ("Wren,train\n", "Wren,train,\n"), ("Wren,test\n", "Wren,test,\n")), "no box reaches beyond 1"),
-    ("table", "no training images", everywhere(lambda text: text.replace(b",train", b",val")), "only 2 validation and 2 test images"),
+    ("table", "no training images", everywhere(lambda text: text.replace(b",train", b",val")), "only 2 validation and 2 test."),
     ("table", "an unknown split", change("list.csv", ("Robin,train", "Robin,practice")), "list.csv line 2"),
     ("table", "a row that is short", change("list.csv", (".jpg,Robin,train", ".jpg")), "list.csv line 2"),
     ("table", "a quote that never ends", change("list.csv", ("images/a/1", '"images/a/1')), "list.csv"),
