@@ -226,7 +226,7 @@ def _number(values: Any, keys: _Keys) -> int:
 
 
 def _boxes(values: Any, image: bytes) -> tuple[Box, ...] | None:
-    """One box of (ymin, xmin, ymax, xmax) in shares of the image; data sets without a box for an image write zeros.
+    """One box of (ymin, xmin, ymax, xmax) in shares of the image, or none, which is written as zeros.
 
     None when the image's size cannot be read: mostly a bad image, which the conversion will name.
     """
@@ -236,10 +236,7 @@ def _boxes(values: Any, image: bytes) -> tuple[Box, ...] | None:
     if not (ymin < ymax and xmin < xmax):
         return ()
     size = header_size(image)
-    if size is None:
-        return None
-    width, height = size
-    return (Box(xmin * width, ymin * height, xmax * width, ymax * height),)
+    return size and (Box(xmin * size[0], ymin * size[1], xmax * size[0], ymax * size[1]),)
 
 
 def _labelled(samples: list[Sample], split: str, tree: Tree) -> list[Sample]:

@@ -98,9 +98,9 @@ def _differences(there: Manifest, plan: Plan, knobs: ConvertKnobs) -> list[str]:
     if there.settings.get("record_format") != plan.settings["record_format"]:
         return ["  it was written by an earlier version of fgtl (it can still be read)."]
     lines = [
-        f"  {name}: {there.settings.get(name) or 'none'} there, {wanted or 'none'} asked for."
+        f"  {name}: {_said(there.settings.get(name))} there, {_said(wanted)} asked for."
         for name, wanted in plan.settings.items()
-        if (there.settings.get(name) or None) != (wanted or None)
+        if _said(there.settings.get(name)) != _said(wanted)
     ]
     if not lines and there.plan != plan.digest:
         lines.append("  ids, labels, annotations or sizes of the images differ.")
@@ -108,6 +108,10 @@ def _differences(there: Manifest, plan: Plan, knobs: ConvertKnobs) -> list[str]:
     if not lines and skipped and knobs.on_bad == "fail":
         lines.append(f"  {skipped:,} bad images were left out there, --on_bad=fail asks for none.")
     return lines
+
+
+def _said(setting: Any) -> str:
+    return "none" if setting in (None, "") else str(setting)
 
 
 def _write_shards(plan: Plan, knobs: ConvertKnobs, work: Path) -> dict[str, ShardResult]:
@@ -142,6 +146,8 @@ def _fetch(tree: Tree, samples: Sequence[Sample], work: Path) -> None:
 
 
 def _placed(task: ShardTask, tree: Tree) -> ShardTask:
+    # An archive that was replaced since its index was read would give other images.
+    tree.check_unchanged()
     # Only now: the places of all images at once would double the memory of a large conversion.
     return dataclasses.replace(task, places=tuple(sample.place or tree.place(sample.path) for sample in task.samples))
 
@@ -164,6 +170,7 @@ def _explained(failures: ExceptionGroup[Exception], plan: Plan) -> Exception:
 def _finish(output_dir: Path, plan: Plan, results: dict[str, ShardResult]) -> None:
     """Write the indexes, labels.txt and, last, the manifest."""
     by_split = {split: [(task, results[task.path.name]) for task in tasks] for split, tasks in plan.tasks.items()}
+    plan.tree.check_unchanged()
     everything, work = [pair for done in by_split.values() for pair in done], output_dir / WORK_FOLDER
     for split, done in by_split.items():
         if not any(result.kept for _, result in done):

@@ -81,7 +81,7 @@ def _by_index(check: ShardCheck, index: Index, advance: Callable[[int], None]) -
             if end > file_bytes:
                 yield _cut_off(check, index, record, file_bytes)
                 return
-            if too_large(length):
+            if too_large(length):  # before it takes the memory
                 yield Damage(name, too_large(length), record, str(index.id[record]), start)
             else:
                 file.seek(start)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from fgtl.data.records import RecordSet
 from fgtl.data.verify import verify
 from fgtl.datasets import Card, Sample
 from fgtl.downloads import FolderTree
+from fgtl.downloads.archives import open_archive
 from fgtl.errors import DataError
 
 CARD = Card("photos", "folder")
@@ -315,6 +317,24 @@ def test_names_that_no_list_can_hold_are_refused(image_folder, tmp_path, folder)
     with pytest.raises(DataError, match=r"(?s)has the (id|class) .*without line ends.*Rename it"):
         convert(CARD, FolderTree(image_folder), tmp_path / "out", KNOBS)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_archive_that_is_replaced_meanwhile_is_noticed(image_folder, tmp_path, monkeypatch):
+    archive = tmp_path / "photos.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(image_folder, ".")
+    tree, shards_module = open_archive(archive), sys.modules["fgtl.data.shards"]
+    read, calls = shards_module.read_place, itertools.count()
+
+    def replacing(place):
+        if next(calls) == 3:
+            os.utime(archive, ns=(0, 0))
+        return read(place)
+
+    monkeypatch.setattr(shards_module, "read_place", replacing)
+    with pytest.raises(DataError, match=r"photos\.tar has changed since it was opened"):
+        convert(CARD, tree, tmp_path / "out", KNOBS)
+    assert not (tmp_path / "out/manifest.json").exists()
 
 
 def test_a_card_may_be_reworded(image_folder, tmp_path):

@@ -126,7 +126,7 @@ def test_class_files_that_are_empty_missing_or_folders(tmp_path) -> None:
         chosen(f"@{tmp_path}/empty")
     with pytest.raises(DataError, match="none does not exist"):
         chosen(f"@{tmp_path}/none")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is a folder, not a file"):
         chosen(f"@{tmp_path}")
 
 
@@ -281,6 +281,7 @@ def test_a_whole_data_set_gives_no_warning(capsys) -> None:
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_time_grows_with_the_samples_only() -> None:
     samples = [
         Sample(str(row), f"{row % 2000}/{row}.jpg", row % 2000, str(row % 2000), "train") for row in range(100_000)

@@ -1,6 +1,8 @@
 import dataclasses
 import json
+import os
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -223,6 +225,19 @@ def test_a_record_too_large_for_tensorflow_is_named_and_those_behind_it_are_read
     found = [damage for damage in verify(converted.folder) if damage.file == path.name]
     assert [(damage.record, damage.byte) for damage in found] == [(record, int(selection.offsets[row]) - 12)]
     assert f"the record has {selection.lengths[row]:,} bytes, TensorFlow parses at most" in found[0].what
+
+
+def test_a_record_that_the_index_calls_too_large_is_not_taken_into_memory(converted, monkeypatch):
+    name, path = reseal(converted, length=60 << 20), converted.shard_paths[0]
+    os.truncate(path, 64 << 20)
+    monkeypatch.setattr("fgtl.tfrecord.MAX_PAYLOAD_BYTES", 32 << 20)
+    tracemalloc.start()
+    try:
+        found = lines(converted)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    assert any(f"{path.name} record 1 (id {name})" in line and "62,914,560 bytes" in line for line in found), found
 
 
 def test_an_id_that_is_there_twice_is_named(converted):
