@@ -3,7 +3,7 @@
 import time
 
 from fgtl.commands.convert_input import Config, open_input
-from fgtl.commands.dry_run import rehearse, warn_of_stock
+from fgtl.commands.dry_run import check_stock, rehearse
 from fgtl.console import say, warn
 from fgtl.data.companions import PAGE
 from fgtl.data.convert import convert
@@ -19,7 +19,7 @@ def main(config: Config) -> None:
     if config.dry_run:
         rehearse(config)
         return
-    warn_of_stock(config)
+    check_stock(config)
     card, tree = open_input(config)
     was_there = (config.output_dir / MANIFEST).is_file() and not config.overwrite
     start = time.monotonic()

@@ -6,7 +6,7 @@ from shutil import disk_usage
 
 from fgtl.commands.convert_input import Config, open_input
 from fgtl.console import say, table, warn
-from fgtl.converters.inventory import UNPACKED, Item, take_stock
+from fgtl.converters.inventory import DIFFERENT, UNPACKED, Item, take_stock
 from fgtl.data.convert import is_finished, plan_conversion
 from fgtl.data.output_folder import refuse_foreign
 from fgtl.datasets import Card, card_names, load_card
@@ -45,17 +45,25 @@ def rehearse(config: Config) -> None:
     _require(official, [item for item in stock if item.is_lacking], stock, place)
 
 
-def warn_of_stock(config: Config) -> None:
-    """Before a conversion: name downloaded files that are not what was published, and folders that hide archives."""
-    _, stock, place = _stock(config)
+def check_stock(config: Config) -> None:
+    """Before a conversion: warn of downloaded files of another size, and of folders that hide archives.
+
+    Raises:
+        DataError: --checksums was given, and a file has another one than was published.
+    """
+    official, stock, place = _stock(config)
+    _require(official, [item for item in stock if item.state == DIFFERENT], stock, place)
     for item in stock:
         if item.is_lacking and item.bytes is not None:
             warn(
                 f"{item.archive.name} in {place} is not what was published ({item.state}): {item.bytes:,} bytes"
-                + (f" instead of {item.archive.bytes:,}." if item.bytes != item.archive.bytes else ".")
+                f" instead of {item.archive.bytes:,}. If the conversion finds files missing, download it again."
             )
         if item.state == UNPACKED and item.beside:
-            warn(f"{item.archive.holds} in {place} is read, and not {item.archive.name} beside it.")
+            warn(
+                f"{item.archive.holds} in {place} is read, and not {item.archive.name} beside it; if it is not whole, "
+                "move it away, and the archive is read."
+            )
 
 
 def _stock(config: Config) -> tuple[Card, list[Item], Path]:

@@ -207,3 +207,12 @@ def test_downloads_that_are_not_what_was_published_are_named(photos, tmp_path, c
     (photos / "photos.tgz").write_bytes(b"12345")
     assert convert(photos, tmp_path, f"--dataset={tmp_path / 'card.toml'}") == 0
     assert "train in " in (told := capsys.readouterr().err) and "not photos.tgz beside it" in told
+
+
+def test_a_checksum_that_was_asked_for_and_differs_stops_the_conversion(photos, tmp_path, capsys):
+    card = CARD.replace("600", "6").replace('holds = "train"', f'holds = "elsewhere"\nsha256 = "{"0" * 64}"')
+    (tmp_path / "card.toml").write_text(card.replace("4711", "5"))
+    (photos / "photos.tgz").write_bytes(b"12345")
+    assert convert(photos, tmp_path, f"--dataset={tmp_path / 'card.toml'}", "--checksums") == 3
+    assert "not what was published: photos.tgz" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -48,7 +48,7 @@ def test_pieces_are_small(kind: str, slices: dict[str, Place]) -> None:
     assert max(map(len, place_pieces(slices[kind]))) <= 1 << 20
 
 
-def test_survives_pickling(slices: dict[str, Place]) -> None:
+def test_survives_the_way_to_a_worker(slices: dict[str, Place]) -> None:
     # By the same protocol as a place goes to a worker.
     assert copy.deepcopy(slices["deflated"]) == slices["deflated"]
 
