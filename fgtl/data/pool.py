@@ -85,6 +85,7 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     counter, stop = context.Value("q", 0), context.Event()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(counter, stop))
+    before = multiprocessing.active_children()
     seen = 0
     failures: list[Exception] = []
     try:
@@ -107,9 +108,19 @@ def _in_processes(
     finally:
         # Reached early when the caller gives up (Ctrl-C): workers then stop at their next image.
         stop.set()
-        pool.shutdown(cancel_futures=True)
+        _shut_down(pool, before)
     if failures:
         _raise(failures, kept)
+
+
+def _shut_down(pool: ProcessPoolExecutor, before: list[Any]) -> None:
+    try:
+        pool.shutdown(cancel_futures=True)
+    except RuntimeError:
+        # A signal came while the pool was starting: it has processes, but not yet the thread that would end them.
+        for process in multiprocessing.active_children():
+            if process not in before:
+                process.terminate()
 
 
 def _failure_of(future: "Future[Any]") -> Exception | None:
