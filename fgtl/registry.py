@@ -16,13 +16,13 @@ class Registry(Generic[T]):
 
     Args:
         noun: what the entries are, for messages ("backbone").
-        package: dotted package whose modules register entries; imported when a name is first looked up, so that
+        packages: dotted packages whose modules register entries; imported when a name is first looked up, so that
             adding one means adding one file.
     """
 
-    def __init__(self, noun: str, package: str) -> None:
+    def __init__(self, noun: str, *packages: str) -> None:
         self._noun = noun
-        self._package: str | None = package
+        self._packages: tuple[str, ...] = packages
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -56,10 +56,9 @@ class Registry(Generic[T]):
         return name in self._entries
 
     def _load(self) -> None:
-        if self._package is None:
-            return
-        package, self._package = self._package, None
-        import_modules_of(import_module(package))
+        packages, self._packages = self._packages, ()
+        for package in packages:
+            import_modules_of(import_module(package))
 
 
 def import_modules_of(package: ModuleType) -> None:

@@ -46,7 +46,8 @@ def main(config: Config) -> None:
     from fgtl.reports.predictions import Predictions, write_evaluation
     from fgtl.reports.run_report import write_report
     from fgtl.training.distribution import pick_strategy, scope_of
-    from fgtl.training.evaluation import Predictor, predict_selection
+    from fgtl.training.evaluation import Predictor
+    from fgtl.training.predictions import predict_selection
     from fgtl.training.run import Run
 
     run = Run.open(config.run_dir)

@@ -55,7 +55,7 @@ def main(config: Config) -> None:
     from fgtl.training.run import Run
 
     # Whatever cannot be built is refused before there is a run folder.
-    strategy = prepare(config, config.seed)
+    strategy = prepare(config, config.seed, config.determinism)
     plan = plan_training(config, images=len(parts.train), batch_size=config.batch_size)
     model = build_classifier(config, len(records.class_names), strategy)
     # Absolute, so that evaluate finds the record set from any folder.
@@ -101,7 +101,7 @@ def _train(config: Config, parts: Parts, run: "Run", model: "Classifier", strate
     # -- and a fresh model trained on all of them, for that long ------------------------------------------------------
     if config.refit:
         say(f"refit on {len(parts.everything):,} images, {best.epoch} epochs")
-        prepare(config, config.seed)
+        prepare(config, config.seed, config.determinism)
         model = build_classifier(config, model.head.classes, strategy)
         stage = run.stage("refit")
         with _events(stage, config, parts.everything) as events:

@@ -63,3 +63,8 @@ class InputKnobs(AugmentKnobs, ViewKnobs):
 
     batch_size: int = flag(64, "images a step in training, over all devices", low=1)
     seed: int = flag(0, "of the order, the augmentation and everything else that is random", low=0, high=LARGEST_SEED)
+    determinism: str = flag(
+        "order",
+        "fast: batches as they come, resume is not exact; order: same batches every time; strict: bit-equal kernels too",
+        choices=("fast", "order", "strict"),
+    )

@@ -53,11 +53,18 @@ def rows_at(positions: NDArray[np.int64], seed: int, count: int) -> tuple[NDArra
     return rows, epochs
 
 
-def positions_of(steps: range, batch_size: int, first: int, last: int) -> NDArray[np.int64]:
+def positions_of(
+    steps: range, batch_size: int, first: int, last: int, part: tuple[int, int] = (0, 1)
+) -> NDArray[np.int64]:
     """Stream positions of the images `first` ... `last` - 1, counted from the start of `steps`' first batch.
 
+    Args:
+        part: (i, n): only the i-th of n equal parts of each batch is counted; n divides `batch_size`.
+
     Returns:
-        (last - first,) int64: image i lies in batch i // batch_size, which is step `steps[i // batch_size]`.
+        (last - first,) int64: with b = batch_size / n, image k lies in batch k // b, which is step `steps[k // b]`.
     """
-    batches, places = np.divmod(np.arange(first, last, dtype=np.int64), batch_size)
-    return (steps.start + batches * steps.step) * batch_size + places
+    index, count = part
+    size = batch_size // count
+    batches, places = np.divmod(np.arange(first, last, dtype=np.int64), size)
+    return (steps.start + batches * steps.step) * batch_size + index * size + places

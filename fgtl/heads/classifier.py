@@ -38,13 +38,14 @@ class Classifier(keras.Model):
         return {
             "backbone": self.backbone.architecture,
             "input_size": self.backbone.input_size,
+            "backbone_spec": self.backbone.spec,
             "head": name_of(self.head),
             "head_config": self.head.get_config(),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Classifier":
-        backbone = Backbone(config["backbone"], config["input_size"])
+        backbone = Backbone(config["backbone"], config["input_size"], config.get("backbone_spec"))
         return cls(backbone, HEADS[config["head"]].from_config(config["head_config"]))
 
 

@@ -13,7 +13,7 @@ from fgtl.errors import DataError, UsageError
 from fgtl.interop.efficientnet_lite_weights import imagenet_file, load_efficientnet_lite0
 from fgtl.interop.keras_weights import load_h5, load_keras_archive
 from fgtl.interop.torch_file import LEGACY_START
-from fgtl.models.backbone import BACKBONES, Backbone, build_network
+from fgtl.models.backbone import Backbone, build_network, find_architecture
 
 _LITE0 = "efficientnet_lite0"
 
@@ -39,10 +39,12 @@ def build_backbone(name: str, weights: str | Path = "none", input_size: int | No
         _load_file(backbone, Path(weights).expanduser())
     elif name == _LITE0:
         load_efficientnet_lite0(backbone, imagenet_file())
+    elif publish := find_architecture(name, backbone.spec).publish:
+        publish(backbone.trunk)
     else:
         _load_imagenet(backbone)
     # Settling again: EfficientNet's files carry statistics of the input that need a repair.
-    if settle := BACKBONES[name].settle:
+    if settle := find_architecture(name, backbone.spec).settle:
         settle(backbone.trunk)
     return backbone
 
@@ -88,7 +90,7 @@ def _is_keras_archive(path: Path) -> bool:
 
 def _load_imagenet(backbone: Backbone) -> None:
     """Let keras.applications download (or find) its file and check its hash; then copy."""
-    architecture = BACKBONES[backbone.architecture]
+    architecture = find_architecture(backbone.architecture)
     size = architecture.input_size
     try:
         source = getattr(keras.applications, architecture.keras_name)(

@@ -3,8 +3,9 @@
 A new backbone is one file in this folder that registers an `Architecture` under its name.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -25,6 +26,12 @@ class Architecture:
         smallest_size: pixels; below it some layer has nothing left to convolve.
         settle: called when the trunk is built and again when weights were loaded into it; most need nothing.
         keras_name: its name in keras.applications; empty when it is not from there.
+        taps: trunk -> its taps, shallow to deep, with their tensors; the default walks the graph.
+        features: {tap name: tensor} -> (B, D) float32; the default is the mean of the deepest tap over its grid.
+        publish: fills a trunk with the weights that come with the name (`weights="imagenet"`); None: keras.applications
+            or nobody has them.
+        spec: JSON-ready; what a scheme needs to build the same network where its source is no longer at hand. It is
+            saved with the model.
     """
 
     trunk: Callable[[int], keras.Model]
@@ -33,24 +40,50 @@ class Architecture:
     smallest_size: int = 32
     settle: Callable[[keras.Model], None] | None = None
     keras_name: str = ""
+    taps: Callable[[keras.Model], dict[Tap, Any]] = find_taps
+    features: Callable[[dict[str, Any]], Any] | None = None
+    publish: Callable[[keras.Model], None] | None = None
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
 
 BACKBONES: Registry[Architecture] = Registry("backbone", "fgtl.models")
 
+# "scheme" of names such as "scheme:what" -> (what, spec or None) -> Architecture. Those that need TensorFlow live in
+# fgtl.interop; the registry imports them when a name with a scheme is looked up.
+SCHEMES: Registry[Callable[[str, Mapping[str, Any] | None], Architecture]] = Registry(
+    "kind of backbone", "fgtl.models", "fgtl.interop"
+)
+
+
+def find_architecture(name: str, spec: Mapping[str, Any] | None = None) -> Architecture:
+    """The architecture of a registered name, or of "scheme:what", such as "keras_hub:PRESET_OR_FOLDER".
+
+    Args:
+        spec: of a saved model: what its scheme noted.
+
+    Raises:
+        UsageError: no such name or scheme.
+    """
+    scheme, colon, what = name.partition(":")
+    return SCHEMES[scheme](what, spec) if colon else BACKBONES[name]
+
 
 @keras.saving.register_keras_serializable("fgtl")
 class Backbone(keras.Model):
-    """Images (B, S, S, 3) float32 RGB in 0..255 -> {"taps": {name: (B, H, W, C)}, "features": (B, D)}.
+    """Images (B, S, S, 3) float32 RGB in 0..255 -> {"taps": {name: (B, H, W, C) or (B, N, C)}, "features": (B, D)}.
 
-    `features` is the mean of the deepest tap over its grid, float32. Preprocessing is inside, so nobody can
-    normalise twice. A saved model holds the name and the size; loading builds the network anew and fills it.
+    `features`, float32, is the mean of the deepest tap over its grid, unless the architecture has another rule.
+    Preprocessing is inside, so nobody can normalise twice. A saved model holds the name, the size and what the name's
+    scheme noted; loading builds the network anew and fills it.
 
     Args:
-        name: a name in `BACKBONES`.
+        name: a name in `BACKBONES`, or "scheme:what" with a scheme in `SCHEMES`.
         input_size: S in pixels; None for the size of the published weights.
+        spec: of a saved model, see `Architecture`.
 
     Attributes:
         architecture: the name it was built from.
+        spec: what its scheme noted; empty for registered names.
         input_size: S.
         taps: tuple of `Tap`, shallow to deep.
         trunk: the network whose weight files can be loaded; shares its variables with the backbone.
@@ -60,8 +93,8 @@ class Backbone(keras.Model):
         InputError: the size is too small for this backbone.
     """
 
-    def __init__(self, name: str, input_size: int | None = None) -> None:
-        architecture = BACKBONES[name]
+    def __init__(self, name: str, input_size: int | None = None, spec: Mapping[str, Any] | None = None) -> None:
+        architecture = find_architecture(name, spec)
         size = architecture.input_size if input_size is None else input_size
         if size < architecture.smallest_size:
             raise InputError(
@@ -70,15 +103,16 @@ class Backbone(keras.Model):
         trunk = architecture.trunk(size)
         if architecture.settle:
             architecture.settle(trunk)
-        taps = find_taps(trunk)
+        taps = architecture.taps(trunk)
         tapped = keras.Model(trunk.input, {tap.name: tensor for tap, tensor in taps.items()}, name="trunk")
 
         image = keras.Input((size, size, 3), name="image", dtype="float32")
         maps = tapped(architecture.preprocess(image))
-        deepest = list(taps)[-1]
-        features = keras.layers.GlobalAveragePooling2D(name="features", dtype="float32")(maps[deepest.name])
-        super().__init__(image, {"taps": maps, "features": features}, name=name)
+        # By name: Keras sorts the keys of a model's outputs, so the last one need not be the deepest.
+        features = architecture.features(maps) if architecture.features else mean_of_grid(maps[list(taps)[-1].name])
+        super().__init__(image, {"taps": maps, "features": features}, name=_layer_name(name))
         self.architecture = name
+        self.spec = dict(architecture.spec)
         self.input_size = size
         self.taps: tuple[Tap, ...] = tuple(taps)
         self.trunk = trunk
@@ -86,14 +120,24 @@ class Backbone(keras.Model):
     @property
     def feature_dim(self) -> int:
         """D, the size of `features`."""
-        return self.taps[-1].channels
+        return self.output["features"].shape[-1]
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.architecture, "input_size": self.input_size}
+        return {"name": self.architecture, "input_size": self.input_size, "spec": self.spec}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Backbone":
         return cls(**config)
+
+
+def mean_of_grid(grid: Any) -> Any:
+    """(B, H, W, C) -> (B, C) float32."""
+    return keras.layers.GlobalAveragePooling2D(name="features", dtype="float32")(grid)
+
+
+def _layer_name(name: str) -> str:
+    # Keras takes no slash in a layer's name, and a scheme may have a path.
+    return re.sub(r"[^\w.-]", "_", name)
 
 
 def build_network(name: str, input_size: int | None = None) -> Backbone:

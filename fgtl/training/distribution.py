@@ -11,14 +11,19 @@ from fgtl.errors import UsageError
 from fgtl.training.settings import DeviceKnobs
 
 
-def prepare(knobs: DeviceKnobs, seed: int) -> tf.distribute.Strategy | None:
+def prepare(knobs: DeviceKnobs, seed: int, determinism: str = "order") -> tf.distribute.Strategy | None:
     """Set what has to be set before a model is built: devices, precision, seeds, determinism.
+
+    Args:
+        knobs: devices and precision.
+        seed: of everything that is random.
+        determinism: "fast", "order" or "strict"; strict asks TensorFlow for bit-equal kernels.
 
     Returns:
         None for one device, otherwise the strategy in whose scope the model must be built (`scope_of`).
     """
     keras.utils.set_random_seed(seed)
-    if knobs.determinism == "strict":
+    if determinism == "strict":
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(knobs.precision)
     return pick_strategy(knobs.devices)
@@ -51,6 +56,24 @@ def scope_of(strategy: tf.distribute.Strategy | None) -> AbstractContextManager[
 def replicas_of(strategy: tf.distribute.Strategy | None) -> int:
     """How many devices share a batch."""
     return strategy.num_replicas_in_sync if strategy else 1
+
+
+def worker_part(strategy: tf.distribute.Strategy | None) -> tuple[int, int]:
+    """(i, n): this process works on the i-th of n equal parts of each batch, and of each data set that is predicted."""
+    if strategy is None or not strategy.cluster_resolver:
+        return 0, 1
+    resolver = strategy.cluster_resolver
+    return int(resolver.task_id or 0), sum(len(hosts) for hosts in resolver.cluster_spec().as_dict().values()) or 1
+
+
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Whether this process writes what a run leaves behind: of several worker processes only the first does."""
+    return worker_part(strategy)[0] == 0
+
+
+def agreed(strategy: tf.distribute.Strategy | None, here: bool) -> bool:
+    """Whether `here` is true in any of the worker processes, all of which must ask at the same step."""
+    return here
 
 
 def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy | None) -> None:

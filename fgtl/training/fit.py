@@ -8,11 +8,12 @@ from fgtl.errors import FgtlError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.head import HEADS
 from fgtl.interop.pretrained import build_backbone
-from fgtl.training.distribution import scope_of
-from fgtl.training.evaluation import Predictor, predict_selection, validation_figures
+from fgtl.training.distribution import scope_of, worker_part
+from fgtl.training.evaluation import Predictor, validation_figures
 from fgtl.training.fit_knobs import FitKnobs
 from fgtl.training.loop import Best, Trainer
 from fgtl.training.plan import plan_training
+from fgtl.training.predictions import predict_selection
 from fgtl.training.recorder import Scalars
 from fgtl.training.run import Stage
 
@@ -55,7 +56,7 @@ def fit(
         seen, probabilities = predict_selection(predict, validation, knobs, "validate")
         return validation_figures(probabilities, seen.labels, class_names)
 
-    trainer.run(lambda steps: training_batches(train, knobs, steps=steps), validate)
+    trainer.run(lambda steps: training_batches(train, knobs, steps=steps, part=worker_part(strategy)), validate)
     best = trainer.load_best()
     if best is None:
         raise FgtlError("The training ended before its first epoch was validated.", fix="Train for longer.")
@@ -74,7 +75,10 @@ def refit(
 ) -> None:
     """Train a fresh model on train + validation for the chosen number of epochs, with the learning rates of the whole plan."""
     trainer = _trainer(model, knobs, everything, stage, strategy, scalars)
-    trainer.run(lambda steps: training_batches(everything, knobs, steps=steps), until_epoch=until_epoch)
+    trainer.run(
+        lambda steps: training_batches(everything, knobs, steps=steps, part=worker_part(strategy)),
+        until_epoch=until_epoch,
+    )
 
 
 def _trainer(

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from fgtl.console import Progress
 from fgtl.data.image_files.policy import BadImage, ImagePolicy, OddImages, store
-from fgtl.data.pipeline import loose_batches
+from fgtl.data.views import loose_batches
 from fgtl.downloads.names import IMAGE_ENDINGS
 from fgtl.errors import UsageError
 from fgtl.heads.classifier import load_classifier

@@ -15,7 +15,7 @@ from fgtl.training.batch_norm import synchronize_batch_norm
 from fgtl.training.best import Best
 from fgtl.training.callbacks import callback_list, wants_every_step
 from fgtl.training.checkpoint import Groups
-from fgtl.training.distribution import check_batch_size, distribute, replicas_of
+from fgtl.training.distribution import agreed, check_batch_size, distribute, replicas_of
 from fgtl.training.divergence import diverged
 from fgtl.training.journal import Journal
 from fgtl.training.memory import memory_explained
@@ -128,9 +128,10 @@ class Trainer:
                 data = iter(distribute(batches(range(first, last)), self.strategy))
                 for _ in self._steps(first, last, data, validate):
                     progress.advance(size, self._recorder.note)
-                    if self._saver.is_due(self.step) or stop.requested:
+                    stopping = agreed(self.strategy, stop.requested)
+                    if stopping or self._saver.is_due(self.step):
                         self._save()
-                    if stop.requested:
+                    if stopping:
                         raise KeyboardInterrupt
             self._save()
         # Only callbacks look for it there, and a saved model must not carry it, not even one that was only restored.

@@ -10,9 +10,11 @@ class OptimizerKnobs(Knobs):
     """How the weights are updated."""
 
     optimizer: str = flag(
-        "adam", "update rule; adamw is adam with decoupled decay", choices=("sgd", "momentum", "adam", "adamw")
+        "adam",
+        "update rule; adamw is adam with decoupled decay",
+        choices=("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta", "ftrl", "adam", "adamw"),
     )
-    momentum: float = flag(0.9, "of the momentum optimizer, plain rather than Nesterov", low=0, high=1)
+    momentum: float = flag(0.9, "of momentum, nesterov and rmsprop", low=0, high=1)
     adam_beta1: float = flag(0.9, "decay of Adam's mean gradient", low=0, high=1)
     adam_beta2: float = flag(0.999, "decay of Adam's mean squared gradient", low=0, high=1)
     adam_epsilon: float = flag(1e-7, "added to the root of Adam's second moment", low=0)
@@ -23,6 +25,18 @@ class OptimizerKnobs(Knobs):
         choices=("auto", "coupled", "decoupled"),
     )
     label_smoothing: float = flag(0.0, "share of the target spread over all classes", low=0, high=1)
+
+    clip_norm: float = flag(0.0, "longest gradient: its norm over all devices and variables; 0: any", low=0)
+    layer_decay: float = flag(
+        1.0, "factor of the rate from one depth of the backbone to the next shallower one", low=0.01, high=1
+    )
+    head_rate: float = flag(1.0, "factor of the head's rate while everything is trained", low=0)
+    ema_decay: float = flag(
+        0.0,
+        "average of the weights that is validated and saved: min(this, (1 + step) / (10 + step)); 0: none",
+        low=0,
+        high=1,
+    )
 
     @property
     def decoupled(self) -> bool:
@@ -80,13 +94,10 @@ class DeviceKnobs(Knobs):
     precision: str = flag(
         "float32", "of the layers; weights stay float32", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
-    jit: bool = flag(False, "compile forward and backward with XLA")
+    jit: str = flag("auto", "compile forward and backward with XLA; auto: on GPUs", choices=("auto", "on", "off"))
+    accumulate: int = flag(1, "parts that a device works through a batch in: less memory, the same update", low=1)
+    steps_per_call: int = flag(1, "steps that are done before Python looks again", low=1)
     sync_bn: bool = flag(True, "several devices: batch statistics over the whole batch")
-    determinism: str = flag(
-        "order",
-        "order: same batches every time; strict: bit-equal kernels too, slower on GPUs",
-        choices=("order", "strict"),
-    )
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,15 @@ class TrainStep:
         self._backbone_trains = bn_policy == "train"
         self._decay = 0.0 if knobs.decoupled else knobs.weight_decay
         self._kernels = decayed_kernels(part)
-        if knobs.jit and knobs.sync_bn and self._replicas > 1:
+        if knobs.jit == "on" and knobs.sync_bn and self._replicas > 1:
             raise UsageError(
-                f"--jit and --sync_bn over {self._replicas} devices.",
+                f"--jit=on and --sync_bn over {self._replicas} devices.",
                 expected="one of them.",
-                fix="XLA cannot exchange statistics inside a compiled forward pass: add --nosync_bn or --nojit.",
+                fix="XLA cannot exchange statistics inside a compiled forward pass: add --nosync_bn or --jit=off.",
             )
-        self._gradients = tf.function(self._forward_backward, jit_compile=True) if knobs.jit else self._forward_backward
+        self._gradients = (
+            tf.function(self._forward_backward, jit_compile=True) if knobs.jit == "on" else self._forward_backward
+        )
         self._step = tf.function(self._on_all)
 
     def __call__(self, images: Any, labels: Any) -> tf.Tensor:

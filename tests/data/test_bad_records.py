@@ -29,8 +29,9 @@ tf = import_tensorflow()
 
 from fgtl.data.bad_records import BadRecord  # noqa: E402
 from fgtl.data.damage import damage_explained  # noqa: E402
-from fgtl.data.pipeline import evaluation_batches, training_batches  # noqa: E402
+from fgtl.data.pipeline import training_batches  # noqa: E402
 from fgtl.data.record_reader import substitutes  # noqa: E402
+from fgtl.data.views import evaluation_batches  # noqa: E402
 
 IMAGES = 40
 STEPS = range(24)  # of 5 images: three epochs

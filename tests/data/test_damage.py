@@ -20,7 +20,8 @@ from fgtl.errors import DataError
 tf = import_tensorflow()
 
 from fgtl.data.damage import damage_explained, find_undecodable  # noqa: E402
-from fgtl.data.pipeline import evaluation_batches, training_batches  # noqa: E402
+from fgtl.data.pipeline import training_batches  # noqa: E402
+from fgtl.data.views import evaluation_batches  # noqa: E402
 
 KNOBS = InputKnobs(image_size=12, batch_size=4, eval_batch_size=3)
 

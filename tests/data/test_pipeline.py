@@ -21,7 +21,8 @@ from fgtl.errors import InputError
 
 tf = import_tensorflow()
 
-from fgtl.data.pipeline import evaluation_batches, loose_batches, training_batches  # noqa: E402
+from fgtl.data.pipeline import training_batches  # noqa: E402
+from fgtl.data.views import evaluation_batches, loose_batches  # noqa: E402
 
 
 class Records:

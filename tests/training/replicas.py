@@ -140,7 +140,7 @@ def small_network():
     found["and their probabilities"] = float(np.abs(probabilities - shared[rows]).max())
     found["labels in order"] = all(np.array_equal(found_, images.labels) for found_ in (own_labels, labels))
     found["scale after overflow"], found["untouched by overflow"] = overflow_on_one_replica()
-    found["jit with sync_bn"] = message_of(TWO, jit=True)
+    found["jit with sync_bn"] = message_of(TWO, jit="on")
     found["odd batch"] = message_of(TWO, batch_size=7)
     return found
 
@@ -150,7 +150,7 @@ def compiled():
     knobs = {"sync_bn": False, "tuned_bn": "inference"}
     plain = train(TWO, "plain", images, **knobs)
     return {
-        "with jit": difference(plain, train(TWO, "compiled", images, **knobs, jit=True)),
+        "with jit": difference(plain, train(TWO, "compiled", images, **knobs, jit="on")),
         "another rate": difference(plain, train(TWO, "faster", images, **knobs, learning_rate=0.101)),
     }
 

@@ -72,7 +72,7 @@ def test_an_overflow_on_the_second_replica_alone_skips_the_step(found):
 
 
 def test_what_replicas_cannot_do_is_refused(found):
-    assert "--jit and --sync_bn over 2 devices" in found["jit with sync_bn"]
+    assert "--jit=on and --sync_bn over 2 devices" in found["jit with sync_bn"]
     assert "--batch_size=7 does not divide over 2 devices" in found["odd batch"]
     assert "--batch_size=6 or --batch_size=8" in found["odd batch"]
 

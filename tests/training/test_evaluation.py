@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import DataError, InputError
-from fgtl.training import evaluation
-from fgtl.training.evaluation import Predictor, predict_probabilities, predict_selection, validation_figures
+from fgtl.training import predictions
+from fgtl.training.evaluation import Predictor, predict_probabilities, validation_figures
+from fgtl.training.predictions import predict_selection
 
 
 def test_every_image_counts_once_whatever_the_batch(fresh_model, images):
@@ -120,7 +121,7 @@ class FromMemory:
 
 
 def test_an_image_that_is_missing_without_a_reason_is_an_error(fresh_model, images, monkeypatch):
-    monkeypatch.setattr(evaluation, "evaluation_batches", lambda selection, knobs: images.evaluation(8, (5,)))
+    monkeypatch.setattr(predictions, "evaluation_batches", lambda selection, knobs: images.evaluation(8, (5,)))
     known = FromMemory(images.count, {"image 5"})
     seen, probabilities = predict_selection(Predictor(fresh_model()), known, ViewKnobs())
     assert len(seen) == len(probabilities) == 39

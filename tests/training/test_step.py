@@ -112,7 +112,7 @@ def test_gradients_are_those_of_the_loss(config, fresh_model, take_steps, images
 def test_compiled_by_xla_it_does_the_same(config, fresh_model, take_steps):
     plain, compiled = fresh_model(dropout=0.0), fresh_model(dropout=0.0)
     _, figures = take_steps(plain, "all", config(), steps=3)
-    _, compiled_figures = take_steps(compiled, "all", config(jit=True), steps=3)
+    _, compiled_figures = take_steps(compiled, "all", config(jit="on"), steps=3)
     np.testing.assert_allclose(compiled_figures, figures, rtol=1e-4)
     for one, other in zip(plain.variables, compiled.variables, strict=True):
         np.testing.assert_allclose(one.value.numpy(), other.value.numpy(), atol=1e-5)

@@ -1,0 +1,111 @@
+"""What a model sees in evaluation: every image once, in order, as its centre crop.
+
+Records come from a record set (`evaluation_batches`), loose files from anywhere (`loose_batches`); both are seen alike.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from fgtl.data import example
+from fgtl.data.batching import batched, square, threads_of
+from fgtl.data.crops import centre_windows
+from fgtl.data.decode import ACCURATE
+from fgtl.data.image_files.policy import inspect
+from fgtl.data.image_stream import Arrays, Source, image_stream
+from fgtl.data.knobs import ViewKnobs
+from fgtl.data.record_reader import RecordReader
+from fgtl.data.records import Selection
+from fgtl.errors import InputError
+
+_LABEL, _WEIGHT = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
+
+
+def evaluation_batches(selection: Selection, knobs: ViewKnobs) -> tf.data.Dataset:
+    """Every image once, in the selection's order, as its centre crop.
+
+    The last batch is filled up with copies of the last image, of weight 0: all batches have one shape, and no replica
+    ever gets an empty one. With `--bad_records skip` one that cannot be read is a black image of weight 0 in its place.
+
+    Args:
+        selection: N >= 1 images.
+
+    Returns:
+        Dataset of ceil(N / B) elements (images (B, S, S, 3) float32 in 0..255, labels (B,) int32, weights (B,)
+        float32: 1 real, 0 filling or bad), B = `knobs.eval_batch_size`.
+
+    Raises:
+        InputError: the selection is empty.
+    """
+    reader = RecordReader(selection, knobs, ACCURATE)
+
+    def view(rows: NDArray[np.int64]) -> Arrays:
+        windows = centre_windows(selection.heights[rows], selection.widths[rows], knobs.eval_crop)
+        return reader.payloads(rows), windows, selection.labels[rows]
+
+    def prepare(first: int, last: int) -> Arrays:
+        rows, weights = _rows_and_weights(first, last, len(selection))
+        return *view(rows), weights
+
+    def replace(place: int) -> Arrays:
+        row = min(place, len(selection) - 1)
+        # It is not sound; this names it.
+        next(reader.sound([row], lambda row: view(np.array([row]))), None)
+        return np.zeros((1, 1, 3), np.uint8), selection.labels[row], np.zeros((), np.float32)
+
+    def finish(pixels: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return square(pixels, knobs), label, weight
+
+    batches = -(-len(selection) // knobs.eval_batch_size)
+    count = batches * knobs.eval_batch_size
+    source = Source(count, prepare, (_LABEL, _WEIGHT), replace if reader.tolerant else None)
+    images = image_stream(source, finish, dct=ACCURATE, threads=threads_of(knobs))
+    return batched(images, knobs.eval_batch_size, batches, knobs)
+
+
+def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
+    """Images outside a record set, in order, seen exactly as `evaluation_batches` sees them.
+
+    Args:
+        files: N >= 1 encoded images as `fgtl.data.image_files.policy.store` leaves them (upright JPEG or PNG).
+
+    Returns:
+        Dataset of ceil(N / B) elements (images (B, S, S, 3) float32 in 0..255, weights (B,) float32: 1 real, 0
+        filling), B = `knobs.eval_batch_size`.
+
+    Raises:
+        InputError: there are no files.
+        BadImage: one is neither JPEG nor PNG, or cut short.
+    """
+    if not files:
+        raise InputError("There are no images to look at.", expected="at least one.")
+    facts = [inspect(data) for data in files]
+    windows = centre_windows(
+        np.array([fact.height for fact in facts], np.int32),
+        np.array([fact.width for fact in facts], np.int32),
+        knobs.eval_crop,
+    )
+
+    def prepare(first: int, last: int) -> Arrays:
+        rows, weights = _rows_and_weights(first, last, len(files))
+        # As records: then the rest of the way is the same, and so are the pixels.
+        payloads = [
+            example.encode_example({example.IMAGE: [files[row]], example.FORMAT: [facts[row].format.encode()]})
+            for row in rows
+        ]
+        return np.array(payloads, object), windows[rows], weights
+
+    def finish(pixels: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return square(pixels, knobs), weight
+
+    batches = -(-len(files) // knobs.eval_batch_size)
+    source = Source(batches * knobs.eval_batch_size, prepare, (_WEIGHT,))
+    images = image_stream(source, finish, dct=ACCURATE, threads=threads_of(knobs))
+    return batched(images, knobs.eval_batch_size, batches, knobs)
+
+
+def _rows_and_weights(first: int, last: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    positions = np.arange(first, last)
+    return np.minimum(positions, count - 1), (positions < count).astype(np.float32)
