@@ -1,29 +1,37 @@
-"""Our training step against stock `model.fit`: same network, batches in memory, one device, interleaved.
+"""Our training step against stock `model.fit`: same network, batches in memory, one device and two, interleaved.
 
-Both sides train all of MobileNetV2 (fresh weights, batch statistics on) with SGD and momentum, float32, no weight decay,
-and report loss and accuracy: fit its running means, ours every 10 steps, as `fgtl train` does. fit compiles as it does
-by default (`jit_compile="auto"`, which on a CPU means no XLA), and ours does not use XLA either. What differs is batch
-normalisation: ours is traced with TensorFlow's fused kernel (`fgtl/training/batch_norm.py`).
+Both sides train all of MobileNetV2 (fresh weights, batch statistics on, each device its own) with SGD and momentum,
+float32, no weight decay, and report loss and accuracy: fit its running means, ours every 10 steps, as `fgtl train`
+does. fit compiles as it does by default (`jit_compile="auto"`, which on a CPU means no XLA), and ours does not use XLA
+either. What differs is batch normalisation: ours is traced with TensorFlow's fused kernel
+(`fgtl/training/batch_norm.py`).
+
+The two devices are two logical CPUs of one machine under MirroredStrategy, which share its cores: what is compared is
+what distribution costs, not what it gains. They have to be made before TensorFlow starts, so they get a process of
+their own.
 
     python benchmarks/step.py [--quick]
 """
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.measure import interleaved, peak_mib, print_ratio, print_table
+from benchmarks.measure import Figures, interleaved, peak_mib, print_ratio, print_table
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 CLASSES = 50
+DEVICES = {1: ("cpu",), 2: ("cpu:0", "cpu:1")}
 
 
 @dataclass(frozen=True)
@@ -65,16 +73,20 @@ def classifier(size: Size) -> "keras.Model":
     return Classifier(build_network("mobilenet_v2", size.pixels), LinearHead(CLASSES))
 
 
-def ours(size: Size) -> Callable[[], int]:
+def ours(size: Size, strategy: "tf.distribute.Strategy | None" = None) -> Callable[[], int]:
     """`size.steps` of our steps, with the figures read at the log interval."""
+    from fgtl.training.distribution import distribute, scope_of
     from fgtl.training.meter import Meter
     from fgtl.training.optimizer import build_optimizer
     from fgtl.training.settings import TrainingKnobs
     from fgtl.training.step import TrainStep
 
-    model, knobs = classifier(size), TrainingKnobs(weight_decay=0.0, tuned_bn="train")
-    step = TrainStep(model, build_optimizer(knobs, 0.01, model), "all", knobs)
-    meter, data = Meter(), iter(batches(size))
+    knobs = TrainingKnobs(optimizer="momentum", weight_decay=0.0, tuned_bn="train", sync_bn=False)
+    with scope_of(strategy):
+        model = classifier(size)
+        optimizer = build_optimizer(knobs, 0.01, model)
+    step = TrainStep(model, optimizer, "all", knobs, strategy)
+    meter, data = Meter(), iter(distribute(batches(size), strategy))
 
     def run() -> int:
         for number in range(1, size.steps + 1):
@@ -88,17 +100,20 @@ def ours(size: Size) -> Callable[[], int]:
     return run
 
 
-def stock(size: Size) -> Callable[[], int]:
+def stock(size: Size, strategy: "tf.distribute.Strategy | None" = None) -> Callable[[], int]:
     """The same number of steps by Keras."""
     import keras
 
-    model = classifier(size)
-    model = keras.Model(model.inputs, model.output["logits"])
-    model.compile(
-        keras.optimizers.SGD(0.01, momentum=0.9),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    from fgtl.training.distribution import scope_of
+
+    with scope_of(strategy):
+        model = classifier(size)
+        model = keras.Model(model.inputs, model.output["logits"])
+        model.compile(
+            keras.optimizers.SGD(0.01, momentum=0.9),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
     data = batches(size)
 
     def run() -> int:
@@ -108,22 +123,36 @@ def stock(size: Size) -> Callable[[], int]:
     return run
 
 
+SIDES = {"fgtl": ours, "model.fit": stock}
+
+
 def one_round(side: Callable[[Size], Callable[[], int]], size: Size) -> None:
     """What the memory of is measured."""
     side(size)()
 
 
+def compare(size: Size, devices: int) -> dict[str, Figures]:
+    """Rates of both sides, taken in this process."""
+    from fgtl.training.distribution import pick_strategy
+
+    # One for both: the exchanges of two strategies in a process get into each other's way.
+    strategy = pick_strategy(DEVICES[devices])
+    return interleaved({name: side(size, strategy) for name, side in SIDES.items()}, size.repeats)
+
+
 def main(size: Size) -> None:
-    """Measure, print the table and the claim."""
-    memory = {"fgtl": peak_mib(one_round, ours, size), "model.fit": peak_mib(one_round, stock, size)}
-    figures = interleaved({"fgtl": ours(size), "model.fit": stock(size)}, size.repeats)
-    print_table(
-        f"MobileNetV2, {size.pixels} px, batch {size.batch}, {os.cpu_count()} cores, "
-        f"median of {size.repeats} times {size.steps} steps, interleaved",
-        ["images/s", "CPU ms/image", "peak MiB"],
-        {name: [figure.rate, figure.cpu_ms, memory[name]] for name, figure in figures.items()},
-    )
-    print_ratio("step_vs_fit", figures["fgtl"].rate / figures["model.fit"].rate, 1.0)
+    """Measure, print a table and a claim for each number of devices."""
+    memory = {name: peak_mib(one_round, side, size) for name, side in SIDES.items()}
+    for devices, claim, goal in ((1, "step_vs_fit", 1.0), (2, "step_two_devices_vs_fit", 0.97)):
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            figures = pool.submit(compare, size, devices).result()
+        print_table(
+            f"MobileNetV2, {size.pixels} px, batch {size.batch}, {devices} device(s) on {os.cpu_count()} cores, "
+            f"median of {size.repeats} times {size.steps} steps, interleaved",
+            ["images/s", "CPU ms/image", "peak MiB on one device"],
+            {name: [figure.rate, figure.cpu_ms, memory[name]] for name, figure in figures.items()},
+        )
+        print_ratio(claim, figures["fgtl"].rate / figures["model.fit"].rate, goal)
 
 
 if __name__ == "__main__":

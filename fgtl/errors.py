@@ -37,6 +37,10 @@ class InputError(UsageError, ValueError):
     """A library function was called with an argument of the wrong shape, type or range."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what Ctrl-C tidies up is tidied up for it too."""
+
+
 def expect_rank(array: Any, rank: int, name: str, shape: str) -> None:
     """Raise InputError unless `array` has `rank` dimensions; `shape` is how the message writes them."""
     if len(array.shape) != rank:

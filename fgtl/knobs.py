@@ -20,10 +20,10 @@ import os
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from fgtl.errors import UsageError, did_you_mean
 
@@ -56,11 +56,31 @@ class Knobs:
     """Base of all configs: checks every field's bounds, and fills braces and expands ~ in paths."""
 
     def __post_init__(self) -> None:
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        chosen = {name: value for name, value in values.items() if value != defaults[name]}
+        object.__setattr__(self, "_given", chosen)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             _check(field, value)
             if isinstance(value, Path) or ("Path" in str(field.type) and isinstance(value, str)):
                 object.__setattr__(self, field.name, _path(field.name, str(value), self))
+
+    @classmethod
+    def from_given(cls, values: Mapping[str, Any]) -> Self:
+        """A config of the knobs that somebody chose; the others have their defaults."""
+        config = cls(**values)
+        object.__setattr__(config, "_given", dict(values))
+        return config
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The knobs that somebody chose and what was said, braces unfilled; a recipe must leave them alone.
+
+        Of a config from a command line those that were typed, though it be the default's value; of any other config
+        those that differ from the default.
+        """
+        return self.__dict__["_given"]
 
     def as_dict(self) -> dict[str, Any]:
         """All fields as JSON-ready values: paths become strings, tuples lists."""

@@ -1,1 +1,1 @@
-"""Flag files, installed as `fgtl.recipes`: settings with the result to expect. Read one with --flagfile."""
+"""Flag files, installed as `fgtl.recipes`; `fgtl train --recipe NAME` reads one, flags that are given win."""

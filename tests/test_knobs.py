@@ -1,5 +1,6 @@
 """Knobs: bounds, choices, braces in paths, groups."""
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,3 +93,17 @@ def test_as_dict_is_json_ready() -> None:
         "names": ["a"],
         "limit": None,
     }
+
+
+def test_what_was_said_is_known_though_it_be_the_default() -> None:
+    typed = Config.from_given({"batch_size": 64, "records": "mine/{dataset}"})
+    assert typed.given == {"batch_size": 64, "records": "mine/{dataset}"}
+    assert typed.records == Path("mine/cub_200")
+    assert typed == Config(records=Path("mine/cub_200"))
+    assert Config(dataset="nabirds").given == {"dataset": "nabirds"}
+    assert Config().given == {}
+
+
+def test_knobs_cross_to_another_process_with_what_was_said() -> None:
+    typed = Config.from_given({"batch_size": 64})
+    assert copy.deepcopy(typed).given == {"batch_size": 64}

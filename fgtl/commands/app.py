@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from fgtl.commands.flags import HelpShown, parse
-from fgtl.errors import DataError, FgtlError, UsageError, did_you_mean
+from fgtl.errors import DataError, FgtlError, Terminated, UsageError, did_you_mean
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -22,10 +22,13 @@ VERBS = {
     "show": "record set -> contact sheet, or one record with its boxes and parts",
     "unpack": "archive -> folder, safely: no link, no name that leads out, nothing half-written",
     "splits": "card or folder -> lists of the open-world setting: L_in, U_in, U_out and test classes",
+    "backbones": "the networks that can be named; one by name: its taps, grids and parameters at any input size",
+    "import-weights": "weights from TF-Slim, torch, safetensors or .npz -> checked Keras weights for train",
     "train": "record set + backbone + head -> run",
     "evaluate": "run + record set -> accuracy, confusion, per class, calibration",
     "predict": "run + images -> class names and probabilities",
     "report": "run -> report.html, written anew",
+    "compare": "evaluated runs -> one table and picture with intervals, and paired tests",
 }
 
 RESUMABLE = ("quickstart", "convert", "train")
@@ -65,10 +68,6 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         print(f"fgtl {verb}: {_explain(error)}", file=sys.stderr)
         return DataError.exit_code
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: what Ctrl-C tidies up is tidied up for it too."""
 
 
 def run() -> None:

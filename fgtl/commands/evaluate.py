@@ -8,10 +8,12 @@ import numpy as np
 
 from fgtl.console import say, table, warn
 from fgtl.data.bad_records import could_not_be_read
+from fgtl.data.many_views import ManyViewsKnobs, views_named
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.errors import DataError, UsageError
 from fgtl.knobs import Knobs, flag
+from fgtl.training.fit_knobs import TrustKnobs
 
 if TYPE_CHECKING:
     from fgtl.reports.metrics import Evaluation
@@ -19,13 +21,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config(Knobs):
+class WatchKnobs(Knobs):
+    """While the run is trained."""
+
+    watch: bool = flag(False, "evaluate each checkpoint as it appears, until the training is over")
+    once: bool = flag(False, "evaluate the newest checkpoint of a run that is still trained, and stop")
+    watch_seconds: float = flag(10.0, "between two looks for a new checkpoint", low=0.01)
+    timeout_seconds: float = flag(3600.0, "without a new checkpoint, after which --watch gives up; 0: never", low=0)
+
+
+@dataclass(frozen=True)
+class Config(ManyViewsKnobs, WatchKnobs, TrustKnobs):
     """What is evaluated, on what."""
 
     run_dir: Path | None = flag(None, "the run (required)")
     records: Path | None = flag(None, "record set; default: the one the run was trained on")
-    split: str = flag("", "split expression, e.g. train[:1000]; default: test, else validation")
+    split: str = flag(
+        "",
+        "split expression, e.g. train[:1000]; default: test, else validation; of a run in training the images that choose its epoch",
+    )
     eval_batch_size: int = flag(100, "images a step, over all devices; changes no figure", low=1)
+    head_images: int = flag(100, "training images from which on a class belongs to the head, not to the tail", low=1)
     devices: tuple[str, ...] = flag((), "e.g. gpu:0,gpu:1 or cpu; default every GPU, else the CPU")
     threads: int = flag(0, "threads that decode images; 0 = one for each core", low=0)
     bad_records: str = flag(
@@ -36,37 +52,59 @@ class Config(Knobs):
 
 
 def main(config: Config) -> None:
-    """Predict every image of the split once; write, draw, and print the figures."""
+    """Evaluate a finished run, or the checkpoints of one that is still trained."""
     if config.run_dir is None:
-        raise UsageError("--run_dir is missing.", expected="the folder of a finished run.")
+        raise UsageError("--run_dir is missing.", expected="the folder of a run.")
     import_tensorflow()
+    if config.watch or config.once:
+        from fgtl.commands.evaluate_watch import watch
+
+        watch(config, config.run_dir)
+    else:
+        _evaluate(config, config.run_dir)
+
+
+def _evaluate(config: Config, run_dir: Path) -> None:
+    """Predict every image of the split once; write, draw, and print the figures."""
     from fgtl.data.damage import damage_explained
     from fgtl.heads.classifier import load_classifier
     from fgtl.reports.metrics import evaluate_predictions
-    from fgtl.reports.predictions import Predictions, write_evaluation
+    from fgtl.reports.predictions import Predictions, title_of, write_evaluation
     from fgtl.reports.run_report import write_report
     from fgtl.training.distribution import pick_strategy, scope_of
     from fgtl.training.evaluation import Predictor
     from fgtl.training.predictions import predict_selection
+    from fgtl.training.recorded import selected
     from fgtl.training.run import Run
 
-    run = Run.open(config.run_dir)
-    records = _open_records(config, run)
+    run = Run.open(run_dir)
+    records = open_records(config, run)
     check_classes(run, records)
     split = config.split or ("test" if "test" in records.counts else "validation")
-    selection = records.select(split)
-    strategy = pick_strategy(config.devices)
-    with scope_of(strategy):
-        model = load_classifier(run.model)
+    selection = selected(run, records, split)
+    if split == "validation" and run.model_facts.get("refit"):
+        warn("The refit has learned from the validation images: these figures are too good.")
     views = run.view_knobs(
         eval_batch_size=config.eval_batch_size, threads=config.threads, bad_records=config.bad_records
     )
+    looks = views_named(config.views, views.eval_crop)
+    strategy = pick_strategy(config.devices)
+    with scope_of(strategy):
+        model = load_classifier(run.model, config.allow_saved_model)
     with damage_explained(selection):
-        seen, probabilities = predict_selection(Predictor(model, strategy), selection, views)
+        seen, probabilities = predict_selection(Predictor(model, strategy), selection, views, views=looks)
     lost = tuple(np.setdiff1d(selection.ids, seen.ids).tolist())
     result = replace(evaluate_predictions(probabilities, seen.labels, records.class_names), unreadable=lost)
-    written = write_evaluation(run.evaluations, split, result, Predictions(seen.ids, seen.labels, probabilities))
-    _draw(run, split, result)
+    result = _detailed(config, run, records, result)
+    written = write_evaluation(
+        run.evaluations,
+        split,
+        result,
+        Predictions(seen.ids, seen.labels, probabilities),
+        views=config.views,
+        manifest_sha256=records.manifest_sha256,
+    )
+    _draw(run, title_of(split, config.views), result)
     say(result.table())
     if lost:
         say(f"\n{result.count:,} of {len(selection):,} images; {could_not_be_read(lost)}")
@@ -78,7 +116,34 @@ def main(config: Config) -> None:
     say(f"report: {write_report(run.folder, records)}")
 
 
-def _open_records(config: Config, run: "Run") -> RecordSet:
+def _detailed(config: Config, run: "Run", records: RecordSet, result: "Evaluation") -> "Evaluation":
+    """With head and tail where the training images are known, and the taxonomy where the record set has one.
+
+    A later stage of a recipe has the head and tail of the first one, so that the stages can be compared.
+    """
+    from fgtl.data.taxonomy import class_paths
+    from fgtl.reports.hierarchy import Taxonomy
+    from fgtl.reports.lineage import lineage_of
+    from fgtl.training.recorded import first_stage, training_counts
+
+    first = first_stage(run)
+    counts, paths = training_counts(first, records), class_paths(records)
+    before = lineage_of(first.facts)
+    if counts is None:
+        warn("Head and tail are not told apart: the record set that the run was trained on is not at hand.")
+    elif before and before[0].facts is None:
+        warn(
+            f"Head and tail are told apart by the training images of {first.folder} alone: {before[0].folder}, which "
+            "was trained before it, is not there any more or has another model now."
+        )
+    found = result.detailed(counts, config.head_images, Taxonomy(paths) if paths else None)
+    if first is run or found.head_tail is None:
+        return found
+    return replace(found, head_tail=replace(found.head_tail, of_run=str(first.folder)))
+
+
+def open_records(config: Config, run: "Run") -> RecordSet:
+    """The record set that was named, else the one of run.json."""
     folder = config.records or Path(run.facts["config"]["records"])
     if not folder.is_dir():
         raise DataError(f"There is no record set at {folder}.", fix="--records says where it is now.")

@@ -27,8 +27,9 @@ def parse(config: type[ConfigT], verb: str, arguments: list[str]) -> ConfigT:
         UsageError: unknown flag (with the nearest name), wrong value, or unexpected positional argument.
         HelpShown: after `--help` was printed.
     """
-    if any(word in ("--help", "-h", "-help", "--helpfull") for word in arguments):
-        print(_help(config, verb))
+    if asked := [word for word in arguments if word in ("--help", "-h", "-help", "--helpfull")]:
+        everything = asked[0] == "--helpfull" or "all" in arguments
+        print(help_page(config, verb, everything=everything))
         raise HelpShown
     values = _flag_values(config)
     arguments = _with_flagfiles(arguments, {field.name for field in dataclasses.fields(config)})
@@ -42,12 +43,13 @@ def parse(config: type[ConfigT], verb: str, arguments: list[str]) -> ConfigT:
         ) from None
     except (absl_flags.Error, OSError) as error:
         raise UsageError(f"{str(error).rstrip('.')}.", fix=f"fgtl {verb} --help lists the flags.") from None
-    given = {field.name: _value(config, field, values) for field in dataclasses.fields(config)}
-    if "files" in given:
-        given["files"] = (*(given["files"] or ()), *left)
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    given = {name: _value(config, field, values) for name, field in fields.items() if values[name].present}
+    if left and "files" in fields:
+        given["files"] = (*given.get("files", ()), *left)
     elif left:
         raise UsageError(f"{left[0]!r} is not a flag.", expected="--name=value or --name value.")
-    return config(**given)
+    return config.from_given(given)
 
 
 def _with_flagfiles(arguments: list[str], known: set[str], depth: int = 0) -> list[str]:
@@ -117,15 +119,22 @@ def _value(config: type[Knobs], field: dataclasses.Field[Any], values: absl_flag
     return kind(value)
 
 
-def _help(config: type[Knobs], verb: str) -> str:
+def help_page(config: type[Knobs], verb: str, *, everything: bool) -> str:
+    """What `fgtl VERB --help` prints: all flags in groups, or those in `config.often` where there are such."""
+    often: tuple[str, ...] = () if everything else getattr(config, "often", ())
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    groups = [("The most used flags", [fields[name] for name in often])] if often else knob_groups(config)
     summary = (sys.modules[config.__module__].__doc__ or "").strip().splitlines()[0]
     lines = [f"usage: fgtl {verb} --flags", "", f"  {summary}"]
-    for title, fields in knob_groups(config):
-        lines += ["", f"{title}:"]
-        rows = [(_signature(config, field), _explanation(field), _default(field)) for field in fields]
+    for title, shown in groups:
+        rows = [(_signature(config, field), _explanation(field), _default(field)) for field in shown]
         width = max(len(signature) for signature, _, _ in rows)
+        lines += ["", f"{title}:"]
         lines += [f"  {signature.ljust(width)}  {help}{default}" for signature, help, default in rows]
-    return "\n".join([*lines, "", "  --flagfile FILE: read flags from a file, one a line (recipes/*.flags)."])
+    lines += ["", "  --flagfile FILE: read flags from a file, one a line (recipes/*.flags)."]
+    if often:
+        lines.append(f"  These are {len(often)} of {len(fields)} flags: fgtl {verb} --help all lists every one.")
+    return "\n".join(lines)
 
 
 def _signature(config: type[Knobs], field: dataclasses.Field[Any]) -> str:

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from fgtl.console import say, warn
 from fgtl.data.image_files.policy import OddImages
+from fgtl.data.many_views import ManyViewsKnobs
 from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import DataError, UsageError
 from fgtl.files import write_atomically
 from fgtl.knobs import flag
+from fgtl.training.fit_knobs import TrustKnobs
 
 if TYPE_CHECKING:
     from fgtl.training.inference import ImagePrediction
 
 
 @dataclass(frozen=True)
-class Config(OddImages):
+class Config(ManyViewsKnobs, OddImages, TrustKnobs):
     """Which images, by which run; files and folders follow the flags."""
 
     run_dir: Path | None = flag(None, "a finished run (required)")
@@ -45,7 +47,14 @@ def main(config: Config) -> None:
     from fgtl.training.run import Run
 
     paths = find_images(config.files)
-    predictor = RunPredictor(Run.open(config.run_dir), config, batch_size=config.eval_batch_size)
+    run = Run.open(config.run_dir)
+    predictor = RunPredictor(
+        run,
+        config,
+        batch_size=config.eval_batch_size,
+        views=config.views,
+        allow_saved_models=config.allow_saved_model,
+    )
     # Rows of the output only: with many classes and images the probabilities would not fit in memory.
     rows, skipped = [], 0
     for prediction in predictor(paths):

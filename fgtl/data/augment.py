@@ -1,10 +1,9 @@
-"""What training does to an image besides cutting a window: mirror it, and change brightness and saturation.
+"""What training does to an image besides cutting a window: mirror it, and change its colours.
 
 The draws are made with NumPy for many images at once (`draw_augmentation`) and applied with TensorFlow to each image
-(`mirror`, `colour`), so that the pipeline's threads do pixels only.
+(`mirror`, `colour`, `fgtl.data.slow_colour`), so that the pipeline's threads do pixels only.
 """
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 
 from fgtl.data.crops import DRAWS, centre_windows, random_windows
 from fgtl.data.draws import uniforms
+from fgtl.data.fusing import can_fuse
 from fgtl.data.knobs import InputKnobs
+from fgtl.data.slow_colour import CONTRAST, HUE, ORDERS
 
 BRIGHTNESS = 32.0
 SATURATION = (0.5, 1.5)
@@ -26,7 +27,8 @@ class Augmentation:
     Attributes:
         windows: (n, 4) int32, (top, left, height, width) in pixels of the stored image.
         looks: (n, 3) float32: 1 where the image is mirrored, else 0; what is added to each value (of 0..255); the
-            factor of the saturation.
+            factor of the saturation. With --colour slow (n, 6): further what is added to the hue, in turns; the factor
+            of the contrast; which of the ORDERS.
     """
 
     windows: NDArray[np.int32]
@@ -48,11 +50,16 @@ def draw_augmentation(
         windows = random_windows(keys, heights, widths, knobs)
     else:
         windows = centre_windows(heights, widths, knobs.eval_crop)
-    draws = uniforms(keys, DRAWS, 3)
+    draws = uniforms(keys, DRAWS, 6)
     flips = draws[:, 0] < 0.5 if knobs.flip else np.zeros(len(keys), bool)
     brightness = (2 * draws[:, 1] - 1) * BRIGHTNESS
     saturation = SATURATION[0] + draws[:, 2] * (SATURATION[1] - SATURATION[0])
-    return Augmentation(windows, np.stack([flips, brightness, saturation], axis=1).astype(np.float32))
+    looks = [flips, brightness, saturation]
+    if knobs.colour == "slow":
+        looks.append((2 * draws[:, 3] - 1) * HUE)
+        looks.append(CONTRAST[0] + draws[:, 4] * (CONTRAST[1] - CONTRAST[0]))
+        looks.append(np.floor(draws[:, 5] * len(ORDERS)))
+    return Augmentation(windows, np.stack(looks, axis=1).astype(np.float32))
 
 
 def mirror(image: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
@@ -76,7 +83,7 @@ def colour(image: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> tf
 
     Cost at 224 px: 0.1 ms of one core, fused; 0.5 ms by TensorFlow's kernel, where XLA cannot be used.
     """
-    return (colour_fused if _can_fuse() else colour_by_kernel)(image, brightness, saturation)
+    return (colour_fused if can_fuse() else colour_by_kernel)(image, brightness, saturation)
 
 
 def colour_by_kernel(image: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> tf.Tensor:
@@ -102,15 +109,3 @@ def colour_fused(image: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor)
     factor = tf.minimum(saturation, value / tf.maximum(value - low, 1e-6))
     value, factor = value[..., None], factor[..., None]
     return tf.clip_by_value(value - (value - image) * factor, 0.0, 255.0)
-
-
-@functools.cache
-def _can_fuse() -> bool:
-    """Whether this TensorFlow compiles a function that is called in tf.data; tried once, on one pixel."""
-    with tf.init_scope():
-        pixel = tf.data.Dataset.from_tensors(tf.ones((1, 1, 3)))
-        try:
-            next(iter(pixel.map(lambda image: colour_fused(image, 0.0, 1.0))))
-        except tf.errors.OpError:
-            return False
-    return True

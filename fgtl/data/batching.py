@@ -12,10 +12,12 @@ def square(pixels: tf.Tensor, knobs: ViewKnobs) -> tf.Tensor:
     return resize(pixels, knobs.image_size, legacy=knobs.legacy_resize)
 
 
-def batched(images: tf.data.Dataset, batch_size: int, count: int, knobs: ReadKnobs) -> tf.data.Dataset:
-    """`count` full batches of a stream of images, in order."""
+def batched(
+    images: tf.data.Dataset, batch_size: int, count: int, knobs: ReadKnobs, *, ordered: bool = True
+) -> tf.data.Dataset:
+    """`count` full batches of a stream of images, in order or (faster when images differ in cost) as they come."""
     options = tf.data.Options()
-    options.deterministic = True
+    options.deterministic = ordered
     options.threading.private_threadpool_size = threads_of(knobs)
     # Images are worked on side by side; an operation that spread over threads as well would only be in the way.
     options.threading.max_intra_op_parallelism = 1

@@ -29,6 +29,16 @@ def image_keys(seed: int, epochs: NDArray[np.int64], ids: NDArray[np.uint64]) ->
     return _mixed(_mixed(_mixed(start) + epochs.astype(np.uint64)) + ids)
 
 
+def occurrence_keys(keys: NDArray[np.uint64], occurrences: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Keys of images that stand in an epoch more than once.
+
+    Args:
+        keys: (n,) uint64, from `image_keys`.
+        occurrences: (n,) int64, how often each image stood in its epoch before; 0 leaves its key as it is.
+    """
+    return np.where(occurrences > 0, _mixed(keys ^ _mixed(occurrences.astype(np.uint64))), keys)
+
+
 def uniforms(keys: NDArray[np.uint64], first: int, count: int) -> NDArray[np.float64]:
     """Draws `first` ... `first + count - 1` of each key.
 

@@ -46,7 +46,14 @@ class AugmentKnobs(Knobs):
     crop_min_aspect: float = flag(0.75, "smallest width / height of a window", low=0.01)
     crop_max_aspect: float = flag(1.33, "largest width / height of a window", high=100)
     flip: bool = flag(True, "mirror every second image, left to right")
-    colour: str = flag("fast", "fast: brightness +-32/255, then saturation 0.5 to 1.5", choices=("none", "fast"))
+    colour: str = flag(
+        "fast",
+        "fast: brightness +-32/255, then saturation 0.5 to 1.5; slow: hue +-0.2 and contrast 0.5 to 1.5 too, any order",
+        choices=("none", "fast", "slow"),
+    )
+    randaugment_layers: int = flag(0, "RandAugment: changes made to each image, of 14 kinds; 0 = off", low=0, high=14)
+    randaugment_magnitude: float = flag(9.0, "RandAugment: strength of the changes, of 10", low=0, high=10)
+    erasing: float = flag(0.0, "probability that a rectangle of an image is painted grey", low=0, high=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,7 +65,39 @@ class AugmentKnobs(Knobs):
 
 
 @dataclass(frozen=True)
-class InputKnobs(AugmentKnobs, ViewKnobs):
+class MixKnobs(Knobs):
+    """Mixing of training images in pairs."""
+
+    mixup: float = flag(0.0, "alpha of MixUp's Beta distribution, e.g. 0.2; 0 = off", low=0)
+    cutmix: float = flag(0.0, "alpha of CutMix's Beta distribution, e.g. 1; 0 = off", low=0)
+    mix_share: float = flag(1.0, "share of the pairs that are mixed, with --mixup or --cutmix", low=0, high=1)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether any images are mixed."""
+        return max(self.mixup, self.cutmix) > 0
+
+
+@dataclass(frozen=True)
+class SamplingKnobs(Knobs):
+    """How often which class is shown."""
+
+    sampling: str = flag(
+        "instance",
+        "instance: each image once an epoch; balanced: each class equally often; power, effective: in between",
+        choices=("instance", "balanced", "power", "effective"),
+    )
+    sampling_beta: float = flag(
+        0.5, "power: images of a class of n are shown n^-beta as often; 0 = instance, 1 = balanced", low=0, high=1
+    )
+    effective_beta: float = flag(
+        0.999, "effective: b of the weight (1 - b) / (1 - b^n) of an image of a class of n", low=0, high=0.999999
+    )
+    max_per_class: int = flag(0, "train on at most so many images of a class, chosen by the seed; 0 = all", low=0)
+
+
+@dataclass(frozen=True)
+class InputKnobs(AugmentKnobs, MixKnobs, SamplingKnobs, ViewKnobs):
     """Training batches."""
 
     batch_size: int = flag(64, "images a step in training, over all devices", low=1)

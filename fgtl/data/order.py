@@ -8,7 +8,8 @@ Step s of batch size B holds the positions s B ... s B + B - 1. Batches cross ep
 every epoch still shows each image exactly once. There is no shuffle buffer, hence no state to save: resuming is a number.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +44,34 @@ def rows_at(positions: NDArray[np.int64], seed: int, count: int) -> tuple[NDArra
     Raises:
         InputError: `count` is 0.
     """
+    return in_epochs(positions, count, partial(permutation, seed, count=count))
+
+
+def in_epochs(
+    positions: NDArray[np.int64], count: int, order_of: Callable[[int], NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What stands at each position of a stream of epochs of `count` places.
+
+    Args:
+        positions: (n,) int64, >= 0.
+        count: N, places in an epoch.
+        order_of: epoch -> (N, ...) int64, what stands at its places.
+
+    Returns:
+        (n, ...) int64 of that, and epochs (n,) int64.
+
+    Raises:
+        InputError: `count` is 0.
+    """
     if count < 1:
         raise InputError("There are no images to put in order.", expected="at least one.")
     epochs, places = np.divmod(positions, count)
-    rows = np.empty_like(places)
-    for epoch in np.unique(epochs):
+    orders = {int(epoch): order_of(int(epoch)) for epoch in np.unique(epochs)}
+    found = np.empty((len(positions), *next(iter(orders.values())).shape[1:]), np.int64)
+    for epoch, order in orders.items():
         here = epochs == epoch
-        rows[here] = permutation(seed, int(epoch), count)[places[here]]
-    return rows, epochs
+        found[here] = order[places[here]]
+    return found, epochs
 
 
 def positions_of(

@@ -63,6 +63,20 @@ def hash_order(seed: int, purpose: str, ids: Iterable[str]) -> np.ndarray:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
 
 
+def ranks_in_class(selection: "Selection", seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
+    """Each image's place among those of its class, in the order of `hash_order`.
+
+    Returns:
+        ranks (N,) int64 from 0; and the images' classes (N,) int64, counted from 0 over those that have images.
+    """
+    order = hash_order(seed, purpose, selection.ids.tolist())
+    by_class = order[np.argsort(selection.labels[order], kind="stable")]
+    _, classes, sizes = np.unique(selection.labels, return_inverse=True, return_counts=True)
+    ranks = np.empty(len(selection), np.int64)
+    ranks[by_class] = np.arange(len(selection)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return ranks, classes
+
+
 def carve_validation(train: "Selection", fraction: float, seed: int) -> "tuple[Selection, Selection]":
     """Part `train` into (train, validation), the same share of every class, by the hash of (seed, id).
 
@@ -83,11 +97,8 @@ def carve_validation(train: "Selection", fraction: float, seed: int) -> "tuple[S
             expected="at least one image; a class keeps at least one for training.",
             fix="Give a larger --validation_fraction, or name a --validation_split.",
         )
-    order = hash_order(seed, "validation", train.ids.tolist())
-    by_class = order[np.argsort(train.labels[order], kind="stable")]
-    rank_in_class = np.arange(len(train)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    carved = np.zeros(len(train), bool)
-    carved[by_class[rank_in_class < np.repeat(shares, sizes)]] = True
+    ranks, classes = ranks_in_class(train, seed, "validation")
+    carved = ranks < shares[classes]
     return train.take(np.flatnonzero(~carved)), train.take(np.flatnonzero(carved))
 
 

@@ -1,4 +1,4 @@
-"""What a model sees in evaluation: every image once, in order, as its centre crop.
+"""What a model sees in evaluation: every image once, in order, as its centre crop or another view of it.
 
 Records come from a record set (`evaluation_batches`), loose files from anywhere (`loose_batches`); both are seen alike.
 """
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from fgtl.data import example
 from fgtl.data.batching import batched, square, threads_of
-from fgtl.data.crops import centre_windows
 from fgtl.data.decode import ACCURATE
 from fgtl.data.image_files.policy import inspect
 from fgtl.data.image_stream import Arrays, Source, image_stream
 from fgtl.data.knobs import ViewKnobs
+from fgtl.data.many_views import CENTRE, View
 from fgtl.data.record_reader import RecordReader
 from fgtl.data.records import Selection
 from fgtl.errors import InputError
@@ -23,14 +23,15 @@ from fgtl.errors import InputError
 _LABEL, _WEIGHT = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
 
 
-def evaluation_batches(selection: Selection, knobs: ViewKnobs) -> tf.data.Dataset:
-    """Every image once, in the selection's order, as its centre crop.
+def evaluation_batches(selection: Selection, knobs: ViewKnobs, look: View = CENTRE) -> tf.data.Dataset:
+    """Every image once, in the selection's order.
 
     The last batch is filled up with copies of the last image, of weight 0: all batches have one shape, and no replica
     ever gets an empty one. With `--bad_records skip` one that cannot be read is a black image of weight 0 in its place.
 
     Args:
         selection: N >= 1 images.
+        look: which window of each image; by default the centre crop.
 
     Returns:
         Dataset of ceil(N / B) elements (images (B, S, S, 3) float32 in 0..255, labels (B,) int32, weights (B,)
@@ -42,7 +43,7 @@ def evaluation_batches(selection: Selection, knobs: ViewKnobs) -> tf.data.Datase
     reader = RecordReader(selection, knobs, ACCURATE)
 
     def view(rows: NDArray[np.int64]) -> Arrays:
-        windows = centre_windows(selection.heights[rows], selection.widths[rows], knobs.eval_crop)
+        windows = look.windows(selection.heights[rows], selection.widths[rows], knobs.eval_crop)
         return reader.payloads(rows), windows, selection.labels[rows]
 
     def prepare(first: int, last: int) -> Arrays:
@@ -56,7 +57,7 @@ def evaluation_batches(selection: Selection, knobs: ViewKnobs) -> tf.data.Datase
         return np.zeros((1, 1, 3), np.uint8), selection.labels[row], np.zeros((), np.float32)
 
     def finish(pixels: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return square(pixels, knobs), label, weight
+        return _seen(pixels, knobs, look), label, weight
 
     batches = -(-len(selection) // knobs.eval_batch_size)
     count = batches * knobs.eval_batch_size
@@ -65,11 +66,12 @@ def evaluation_batches(selection: Selection, knobs: ViewKnobs) -> tf.data.Datase
     return batched(images, knobs.eval_batch_size, batches, knobs)
 
 
-def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
+def loose_batches(files: Sequence[bytes], knobs: ViewKnobs, look: View = CENTRE) -> tf.data.Dataset:
     """Images outside a record set, in order, seen exactly as `evaluation_batches` sees them.
 
     Args:
         files: N >= 1 encoded images as `fgtl.data.image_files.policy.store` leaves them (upright JPEG or PNG).
+        look: which window of each image; by default the centre crop.
 
     Returns:
         Dataset of ceil(N / B) elements (images (B, S, S, 3) float32 in 0..255, weights (B,) float32: 1 real, 0
@@ -82,7 +84,7 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
     if not files:
         raise InputError("There are no images to look at.", expected="at least one.")
     facts = [inspect(data) for data in files]
-    windows = centre_windows(
+    windows = look.windows(
         np.array([fact.height for fact in facts], np.int32),
         np.array([fact.width for fact in facts], np.int32),
         knobs.eval_crop,
@@ -98,12 +100,18 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs) -> tf.data.Dataset:
         return np.array(payloads, object), windows[rows], weights
 
     def finish(pixels: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return square(pixels, knobs), weight
+        return _seen(pixels, knobs, look), weight
 
     batches = -(-len(files) // knobs.eval_batch_size)
     source = Source(batches * knobs.eval_batch_size, prepare, (_WEIGHT,))
     images = image_stream(source, finish, dct=ACCURATE, threads=threads_of(knobs))
     return batched(images, knobs.eval_batch_size, batches, knobs)
+
+
+def _seen(pixels: tf.Tensor, knobs: ViewKnobs, look: View) -> tf.Tensor:
+    """(S, S, 3) float32 from the pixels of a window."""
+    image = square(pixels, knobs)
+    return tf.reverse(image, [1]) if look.mirrored else image
 
 
 def _rows_and_weights(first: int, last: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -9,6 +9,7 @@ import keras
 from fgtl.errors import DataError
 from fgtl.heads.head import HEADS, Head, name_of
 from fgtl.models.backbone import Backbone
+from fgtl.models.trust import saved_models_allowed
 
 
 @keras.saving.register_keras_serializable("fgtl")
@@ -30,6 +31,12 @@ class Classifier(keras.Model):
         self.backbone = backbone
         self.head = head
 
+    def call(self, images: Any, training: bool | None = None, mask: Any = None) -> dict[str, Any]:
+        # Not by the traced graph: in training a head may give outputs that the graph, traced for inference, has not,
+        # and Keras would match them by position.
+        maps = self.backbone(images, training=training)
+        return self.head(maps["taps"], maps["features"], training=training)
+
     def probabilities(self, images: Any) -> Any:
         """(B, S, S, 3) in 0..255 -> (B, K) float32 probabilities, by the head's rule."""
         return self.head.predict(self(images, training=False))
@@ -49,16 +56,24 @@ class Classifier(keras.Model):
         return cls(backbone, HEADS[config["head"]].from_config(config["head_config"]))
 
 
-def load_classifier(path: Path) -> Classifier:
+def load_classifier(path: Path, allow_saved_models: bool = False) -> Classifier:
     """Read a run's `model.keras`.
 
+    Args:
+        path: of the file.
+        allow_saved_models: whether a backbone that is a SavedModel may be loaded from the folder that the file names,
+            if nothing in it has changed. A SavedModel is a program.
+
     Raises:
-        DataError: no such file, or it is not a classifier saved by fgtl.
+        DataError: no such file, it is not a classifier saved by fgtl, or it asks for a SavedModel unasked, that is gone
+            or that differs.
+        UsageError: it needs a package that is not installed.
     """
     if not path.is_file():
         raise DataError(f"There is no model at {path}.", expected="a run's model.keras.")
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        with saved_models_allowed(allow_saved_models):
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be loaded: {error}", expected="a model.keras written by fgtl train.") from error
     if not isinstance(model, Classifier):

@@ -25,10 +25,10 @@ class Head(keras.layers.Layer):
         self.classes = classes
 
     def call(self, taps: dict[str, Any], features: Any, training: bool | None = None) -> dict[str, Any]:
-        """Outputs by name.
+        """Outputs by name; in training there may be more of them, for the loss only.
 
         Args:
-            taps: {name: (B, H, W, C)}, shallow to deep.
+            taps: {name: (B, H, W, C)}, shallow to deep; (B, N, C) where a tap is a sequence of tokens.
             features: (B, D).
             training: dropout and the like are on.
         """
@@ -39,7 +39,7 @@ class Head(keras.layers.Layer):
 
         Args:
             outputs: what `call` returned.
-            labels: (B,) int.
+            labels: (B,) int, or (B, K) float distributions over the classes (mixed images).
             weights: (B,) float, what each row counts; None for 1 each.
         """
         raise NotImplementedError

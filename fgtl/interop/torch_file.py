@@ -22,13 +22,20 @@ LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 Buffer = bytes | memoryview
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
+_AVERAGES = ("state_dict_ema", "model_ema", "ema")
+# Before every name: of DataParallel, torch.compile, and training frameworks that keep the network in an attribute.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.")
 
 
-def read_state_dict(path: Path) -> dict[str, np.ndarray]:
+def read_state_dict(path: Path, *, ema: bool = False) -> dict[str, np.ndarray]:
     """Tensors by name, in the file's order.
 
-    A checkpoint that holds the state dict under "state_dict", "model_state_dict" or "model" is unwrapped, and the
-    "module." that DataParallel puts before every name is taken off. Values that are not tensors are left out.
+    A checkpoint that holds the state dict under "state_dict", "model_state_dict" or "model" is unwrapped, and a
+    "module.", "_orig_mod.", "model." or "backbone." before every name is taken off. Values that are not tensors are
+    left out.
+
+    Args:
+        ema: take the averaged weights, which timm keeps under "state_dict_ema", "model_ema" or "ema".
 
     Returns:
         Read-only arrays that share memory where the tensors did; bfloat16 becomes float32 (every value is exact).
@@ -44,9 +51,9 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
             file.seek(0)
             if start == LEGACY_START:
                 # Whole in memory: a read from a file object reserves whatever length the pickle claims.
-                tensors, storages = _read_legacy(file.read(), path)
+                tensors, storages = _read_legacy(file.read(), path, ema)
             elif start.startswith(b"PK"):
-                tensors, storages = _read_zip(file, path)
+                tensors, storages = _read_zip(file, path, ema)
             else:
                 raise DataError(f"{path} is not a torch checkpoint.", expected="a file written by torch.save.")
         return {name: _array(tensor, storages, f"{path}: {name}") for name, tensor in tensors.items()}
@@ -58,7 +65,7 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path} cannot be read: {error}.", fix="Download it again.") from None
 
 
-def _read_legacy(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, Buffer]]:
+def _read_legacy(content: bytes, path: Path, ema: bool) -> tuple[dict[str, Tensor], dict[str, Buffer]]:
     """Pickles of magic number, protocol, machine and content; then the storages' keys, then their bytes."""
     file = BytesIO(content)
     read_program(file, path)
@@ -67,7 +74,7 @@ def _read_legacy(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[st
         raise DataError(f"{path} is not a torch checkpoint of protocol 1001.")
     _expect_little_endian(machine.get("little_endian") is True, path)
     program = read_program(file, path)
-    tensors = _tensors(program.content, path)
+    tensors = _tensors(program.content, path, ema)
     keys = read_program(file, path).content
     listed = set(keys) if isinstance(keys, list) and all(isinstance(key, str) for key in keys) else set()
     if not {tensor.storage.key for tensor in tensors.values()} <= listed <= set(program.storages):
@@ -87,7 +94,7 @@ def _read_legacy(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[st
     return tensors, storages
 
 
-def _read_zip(file: IO[bytes], path: Path) -> tuple[dict[str, Tensor], dict[str, Buffer]]:
+def _read_zip(file: IO[bytes], path: Path, ema: bool) -> tuple[dict[str, Tensor], dict[str, Buffer]]:
     """Members <folder>/data.pkl and <folder>/data/<key>, all stored without compression."""
     with zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
@@ -109,7 +116,7 @@ def _read_zip(file: IO[bytes], path: Path) -> tuple[dict[str, Tensor], dict[str,
 
         if folder + "byteorder" in members:
             _expect_little_endian(member(folder + "byteorder") == b"little", path)
-        tensors = _tensors(read_program(BytesIO(member(programs[0])), path).content, path)
+        tensors = _tensors(read_program(BytesIO(member(programs[0])), path).content, path, ema)
         keys = {tensor.storage.key for tensor in tensors.values()}
         return tensors, {key: member(f"{folder}data/{key}") for key in sorted(keys)}
 
@@ -119,8 +126,15 @@ def _expect_little_endian(little: bool, path: Path) -> None:
         raise DataError(f"{path} was written on a big-endian machine.", fix="Save it again on a common one.")
 
 
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+def _tensors(content: Any, path: Path, ema: bool) -> dict[str, Tensor]:
     """The state dict inside whatever was saved."""
+    if ema:
+        found = [content[name] for name in _AVERAGES if isinstance(content, dict) and name in content]
+        if not found:
+            raise DataError(
+                f"{path} holds no moving averages.", expected=f"one of: {', '.join(_AVERAGES)}.", fix="Leave --ema out."
+            )
+        content = found[0]
     for _ in _WRAPPERS:
         inner = [
             content[name] for name in _WRAPPERS if isinstance(content, dict) and isinstance(content.get(name), dict)
@@ -135,9 +149,14 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
         raise DataError(
             f"{path} holds no tensors by name.", fix="Save it again with torch.save(model.state_dict(), file)."
         )
-    if all(name.startswith("module.") for name in tensors):
-        return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    return tensors
+    return {name: tensors[full] for full, name in zip(tensors, without_prefixes(list(tensors)), strict=True)}
+
+
+def without_prefixes(names: list[str]) -> list[str]:
+    """The names without what a wrapper has put before every one of them."""
+    while common := [prefix for prefix in _PREFIXES if all(name.startswith(prefix) for name in names)]:
+        names = [name.removeprefix(common[0]) for name in names]
+    return names
 
 
 def _dtype(storage: Storage) -> np.dtype:

@@ -1,4 +1,9 @@
-"""Backbones from keras.applications: every classification family, with the preprocessing its weights expect."""
+"""Backbones from keras.applications: every classification family, with the preprocessing its weights expect.
+
+`resnet50_v2`, 101 and 152 have the layout of TF-Slim's ResNet-V2: the last unit of a stage shrinks the map, and the same
+convolutions have biases. They differ in the epsilon of batch normalisation (1.001e-5; slim 1e-5) and in the padding of
+the first pool, which moves the grid by a cell; see `slim_resnet_v2` for slim's own.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,6 +13,7 @@ import keras
 from keras import ops
 
 from fgtl.models.backbone import BACKBONES, Architecture
+from fgtl.models.stochastic_depth import DropPath
 
 # Of the ImageNet training images: RGB in 0..1 (torch's), and in 0..255 (Caffe's).
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -61,6 +67,16 @@ def build_trunk(keras_name: str, input_size: int) -> keras.Model:
     return build(include_top=False, weights=None, input_shape=(input_size, input_size, 3))
 
 
+def build_convnext(keras_name: str, input_size: int) -> keras.Model:
+    """ConvNeXt with a `DropPath` in each block, where keras.applications leaves an empty layer at rate 0."""
+
+    def exchanged(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return DropPath(name=layer.name) if layer.name.endswith("_identity") else layer
+
+    # Layers that are handed back as they are keep their variables.
+    return keras.models.clone_model(build_trunk(keras_name, input_size), clone_function=exchanged)
+
+
 _V1_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
 _V2_SIZES = {"B0": 224, "B1": 240, "B2": 260, "B3": 300, "S": 384, "M": 480, "L": 480}
 
@@ -89,7 +105,8 @@ def _register_all() -> None:
     for preprocess, smallest, names in _FAMILIES:
         for name, (keras_name, size) in names.items():
             settle = use_imagenet_statistics if name.startswith("efficientnet_b") else None
-            trunk = partial(build_trunk, keras_name)
+            build = build_convnext if name.startswith("convnext") else build_trunk
+            trunk = partial(build, keras_name)
             BACKBONES.register(name)(Architecture(trunk, preprocess, size, smallest, settle, keras_name))
 
 

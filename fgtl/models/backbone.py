@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from fgtl.errors import InputError
 from fgtl.models.taps import Tap, find_taps
@@ -20,18 +22,23 @@ class Architecture:
     """How to build one backbone.
 
     Args:
-        trunk: input size -> the network without classifier, one input and one (B, H, W, C) output.
+        trunk: input size -> the network without classifier, one input; one (B, H, W, C) output if taps is the default.
         preprocess: (B, S, S, 3) RGB in 0..255 -> what the trunk expects.
         input_size: pixels; the size that the published weights were trained at.
         smallest_size: pixels; below it some layer has nothing left to convolve.
         settle: called when the trunk is built and again when weights were loaded into it; most need nothing.
         keras_name: its name in keras.applications; empty when it is not from there.
         taps: trunk -> its taps, shallow to deep, with their tensors; the default walks the graph.
-        features: {tap name: tensor} -> (B, D) float32; the default is the mean of the deepest tap over its grid.
+        features: (trunk, {tap name: tensor}) -> the vector (B, D), computed from the trunk's tensors; the default is
+            the mean of the deepest tap over its grid.
         publish: fills a trunk with the weights that come with the name (`weights="imagenet"`); None: keras.applications
             or nobody has them.
         spec: JSON-ready; what a scheme needs to build the same network where its source is no longer at hand. It is
             saved with the model.
+        multiple: pixels; the input size must be a multiple of it.
+        fixed_size: it takes no other size than `input_size`.
+        resized: (values of one of its weights at another input size, that weight here) -> values of the shape that it
+            has here; others than those that follow the size come back as they are. None: no weight follows the size.
     """
 
     trunk: Callable[[int], keras.Model]
@@ -41,9 +48,12 @@ class Architecture:
     settle: Callable[[keras.Model], None] | None = None
     keras_name: str = ""
     taps: Callable[[keras.Model], dict[Tap, Any]] = find_taps
-    features: Callable[[dict[str, Any]], Any] | None = None
+    features: Callable[[keras.Model, dict[str, Any]], Any] | None = None
     publish: Callable[[keras.Model], None] | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
+    multiple: int = 1
+    fixed_size: bool = False
+    resized: Callable[[np.ndarray, Any], np.ndarray] | None = None
 
 
 BACKBONES: Registry[Architecture] = Registry("backbone", "fgtl.models")
@@ -104,12 +114,16 @@ class Backbone(keras.Model):
         if architecture.settle:
             architecture.settle(trunk)
         taps = architecture.taps(trunk)
-        tapped = keras.Model(trunk.input, {tap.name: tensor for tap, tensor in taps.items()}, name="trunk")
+        outputs: dict[str, Any] = {tap.name: tensor for tap, tensor in taps.items()}
+        if architecture.features:
+            outputs["features"] = architecture.features(trunk, outputs)
+        tapped = keras.Model(trunk.inputs[0], outputs, name="trunk")
 
         image = keras.Input((size, size, 3), name="image", dtype="float32")
         maps = tapped(architecture.preprocess(image))
+        vector = maps.pop("features", None)
         # By name: Keras sorts the keys of a model's outputs, so the last one need not be the deepest.
-        features = architecture.features(maps) if architecture.features else mean_of_grid(maps[list(taps)[-1].name])
+        features = mean_of_grid(maps[list(taps)[-1].name]) if vector is None else ops.cast(vector, "float32")
         super().__init__(image, {"taps": maps, "features": features}, name=_layer_name(name))
         self.architecture = name
         self.spec = dict(architecture.spec)

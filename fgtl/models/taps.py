@@ -1,5 +1,6 @@
 """Taps: the feature maps of a network at each depth, found by walking its graph."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ class Tap:
     """One named feature map of a backbone.
 
     Args:
-        name: "p2" ... "p5", the pyramid levels of the detection literature: level k has stride 2**k.
+        name: "p2" ... "p5", the pyramid levels of the detection literature: level k has stride 2**k; for a transformer
+            without levels "block3" ... "block12", counted from 1.
         stride: input pixels from one cell to the next.
         channels: size of the last axis.
         grid: (rows, columns) of the map.
@@ -44,7 +46,7 @@ def find_taps(trunk: keras.Model) -> dict[Tap, Any]:
 
     The deepest tap is the network's output. At each smaller stride it is the end of the last block: the last
     tensor that all later computation depends on and that joins branches (Add, Concatenate), followed to the end of
-    its normalisation and activation. Where no block joins branches (VGG) it is the last such tensor; where no
+    its normalisation, activation and gate. Where no block joins branches (VGG) it is the last such tensor; where no
     tensor carries everything (NASNet feeds two cells) it is the last join.
     """
     points = _points(trunk)
@@ -55,7 +57,18 @@ def find_taps(trunk: keras.Model) -> dict[Tap, Any]:
         if here and 2**_SHALLOWEST_LEVEL <= stride < end.stride:
             chosen[stride] = _block_end(here, end.paths_before)
     chosen[end.stride] = end
-    return {_tap(point): point.tensor for point in chosen.values()}
+    return {map_tap(point.tensor, point.stride): point.tensor for point in chosen.values()}
+
+
+def map_tap(tensor: Any, stride: int) -> Tap:
+    """The tap of a (B, H, W, C) tensor whose stride is a power of two."""
+    rows, columns, channels = tensor.shape[1:]
+    return Tap(f"p{stride.bit_length() - 1}", stride, channels, (rows, columns))
+
+
+def nominal_stride(size: int, cells: int) -> int:
+    """The power of two nearest to size / cells: borders make a map a cell larger or smaller than size / stride."""
+    return int(2 ** round(math.log2(size / cells)))
 
 
 def _points(trunk: keras.Model) -> list[_Point]:
@@ -113,9 +126,9 @@ def _block_end(points: list[_Point], total: int) -> _Point:
     return end
 
 
-_FINISHING = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
-
-
-def _tap(point: _Point) -> Tap:
-    rows, columns, channels = point.tensor.shape[1:]
-    return Tap(f"p{point.stride.bit_length() - 1}", point.stride, channels, (rows, columns))
+_FINISHING = (
+    keras.layers.BatchNormalization,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.Multiply,
+)

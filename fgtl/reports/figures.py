@@ -80,9 +80,9 @@ def single_axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def percent_axis(axis: matplotlib.axis.Axis) -> None:
+def percent_axis(axis: matplotlib.axis.Axis, digits: int = 0) -> None:
     """Write 0..1 as 0 %..100 %."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.{digits}f} %")
 
 
 def shorten(name: str, limit: int = 28) -> str:

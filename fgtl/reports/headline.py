@@ -56,7 +56,8 @@ def _evaluated(split: str | None, evaluation: Evaluation) -> list[Tile]:
     few = "always, with up to 5 classes" if evaluation.classes <= 5 else ""
     right = f"{round(evaluation.top1 * evaluation.count):,} of {evaluation.count:,} images"
     interval = f"{right}, 95\u00a0% interval {100 * low:.1f} to {percent(high)}"
-    present = f"{evaluation.classes_present:,} classes with images"
+    absent = f", {evaluation.classes_absent:,} are absent" if evaluation.classes_absent else ""
+    present = f"{evaluation.classes_present:,} classes with images{absent}"
     return [
         Tile("Top-1 accuracy", percent(evaluation.top1), interval),
         Tile("Top-5 accuracy", percent(evaluation.top5), few or f"of {evaluation.classes:,} classes"),

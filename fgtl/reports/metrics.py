@@ -1,16 +1,19 @@
 """What a classifier got right: accuracy with an interval, per class, confusion, calibration. numpy only."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from fgtl.errors import InputError, expect_rank
+from fgtl.reports.calibration import CALIBRATION_BINS, ReliabilityBin, reliability_bins
+from fgtl.reports.head_tail import HeadTail, head_and_tail
+from fgtl.reports.hierarchy import HierarchyResult, Taxonomy
+from fgtl.reports.intervals import wilson_interval
 
-CALIBRATION_BINS = 15
 # The same floor that scikit-learn's log_loss puts under float32 probabilities: a confident mistake costs 15.9, not inf.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
-_Z95 = 1.959963984540054
 # Heads that compute in half precision round; anything further from 1 is not a probability row (logits, most likely).
 _SUM_TOLERANCE = 0.02
 
@@ -22,17 +25,6 @@ class ClassResult:
     name: str
     images: int
     correct: int
-    accuracy: float | None
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Predictions whose confidence lies in (low, high]; the two means are None when there are none."""
-
-    low: float
-    high: float
-    images: int
-    confidence: float | None
     accuracy: float | None
 
 
@@ -51,7 +43,8 @@ class Evaluation:
     """The figures of one evaluation; see `evaluate_predictions` for their definitions.
 
     `confusion` is (K, K) int64, row = true class, column = predicted class. `unreadable` are the ids of images that the
-    split has as well, but nobody could look at: they are in no figure.
+    split has as well, but nobody could look at: they are in no figure. `head_tail` and `hierarchy` are there when the
+    training images of the classes, or a taxonomy of them, are known (`detailed`).
     """
 
     count: int
@@ -67,6 +60,29 @@ class Evaluation:
     per_class: tuple[ClassResult, ...]
     confusion: np.ndarray = field(repr=False, compare=False)
     unreadable: tuple[str, ...] = ()
+    head_tail: HeadTail | None = None
+    hierarchy: HierarchyResult | None = None
+
+    def detailed(
+        self, training: Sequence[int] | None, head_images: int, taxonomy: Taxonomy | None = None
+    ) -> "Evaluation":
+        """The same with accuracy by training images and by levels of a taxonomy.
+
+        Args:
+            training: (K,) training images of each class; None when they are not known.
+            head_images: a class with at least so many belongs to the head, another to the tail.
+            taxonomy: of the K classes; None when there is none.
+        """
+        return replace(
+            self,
+            head_tail=None if training is None else head_and_tail(self.confusion, training, head_images),
+            hierarchy=taxonomy.evaluate(self.confusion) if taxonomy else None,
+        )
+
+    @property
+    def classes_absent(self) -> int:
+        """Classes without images in the split: the mean over classes is without them."""
+        return self.classes - self.classes_present
 
     @property
     def left_out(self) -> str:
@@ -108,7 +124,7 @@ class Evaluation:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Evaluation":
         """The inverse of `as_dict`; keys that are no field of an evaluation are ignored."""
-        known = {"unreadable": (), **values}
+        known: dict[str, Any] = {"unreadable": (), "head_tail": None, "hierarchy": None, **values}
         known = {name: known[name] for name in cls.__dataclass_fields__}
         cells = values["confusion"]
         confusion = np.zeros((values["classes"], values["classes"]), np.int64)
@@ -119,20 +135,25 @@ class Evaluation:
             "per_class": tuple(ClassResult(**one) for one in values["per_class"]),
             "confusion": confusion,
             "unreadable": tuple(known["unreadable"]),
+            "head_tail": HeadTail.from_dict(known["head_tail"]) if known["head_tail"] else None,
+            "hierarchy": HierarchyResult.from_dict(known["hierarchy"]) if known["hierarchy"] else None,
         }
         return cls(**known)
 
     def table(self) -> str:
         """The text that `fgtl evaluate` prints: one figure a line."""
         low, high = self.top1_interval
-        present = f"{self.classes_present:,} of {self.classes:,} classes have images"
+        absent = f"; {self.classes_absent:,} absent" if self.classes_absent else ""
+        present = f"{self.classes_present:,} of {self.classes:,} classes have images{absent}"
         figures = [
-            ["images", f"{self.count:,}", self.left_out],
-            ["top-1 accuracy", f"{self.top1:.6f}", f"95 % interval {low:.4f} to {high:.4f}"],
-            ["top-5 accuracy", f"{self.top5:.6f}", "" if self.classes > 5 else "always 1 with up to 5 classes"],
-            ["mean class accuracy", f"{self.mean_class:.6f}", present],
-            ["log loss", f"{self.log_loss:.4f}", ""],
-            ["calibration error", f"{self.calibration_error:.4f}", f"{CALIBRATION_BINS} bins"],
+            ("images", f"{self.count:,}", self.left_out),
+            ("top-1 accuracy", f"{self.top1:.6f}", f"95 % interval {low:.4f} to {high:.4f}"),
+            ("top-5 accuracy", f"{self.top5:.6f}", "" if self.classes > 5 else "always 1 with up to 5 classes"),
+            ("mean class accuracy", f"{self.mean_class:.6f}", present),
+            *(self.head_tail.lines() if self.head_tail and self.head_tail.are_both else ()),
+            *(self.hierarchy.lines() if self.hierarchy else ()),
+            ("log loss", f"{self.log_loss:.4f}", ""),
+            ("calibration error", f"{self.calibration_error:.4f}", f"{CALIBRATION_BINS} bins"),
         ]
         width = max(len(value) for _, value, _ in figures)
         return "\n".join(f"{name:<20} {value:>{width}}  {note}".rstrip() for name, value, note in figures)
@@ -169,7 +190,7 @@ def evaluate_predictions(probabilities: np.ndarray, labels: np.ndarray, class_na
     np.add.at(confusion, (labels, predicted), 1)
     per_class = _per_class(confusion, names)
     recalls = [result.accuracy for result in per_class if result.accuracy is not None]
-    bins = _reliability(probabilities.max(axis=1), predicted == labels)
+    bins = reliability_bins(probabilities.max(axis=1), predicted == labels)
     correct = int(np.trace(confusion))
     return Evaluation(
         count=count,
@@ -185,16 +206,6 @@ def evaluate_predictions(probabilities: np.ndarray, labels: np.ndarray, class_na
         per_class=per_class,
         confusion=confusion,
     )
-
-
-def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a proportion; unlike p +- 1.96 se it stays inside 0..1 and is right near 1."""
-    share = correct / count
-    z2 = _Z95**2 / count
-    centre = (share + z2 / 2) / (1 + z2)
-    half = _Z95 * np.sqrt(share * (1 - share) / count + z2 / (4 * count)) / (1 + z2)
-    # The exact interval contains the share; at 0 and 1 rounding may put a bound an ulp on the wrong side.
-    return float(min(max(centre - half, 0.0), share)), float(max(min(centre + half, 1.0), share))
 
 
 def _checked(probabilities: Any, labels: Any, class_names: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -228,24 +239,4 @@ def _per_class(confusion: np.ndarray, names: list[str]) -> tuple[ClassResult, ..
     return tuple(
         ClassResult(name, n, right, right / n if n else None)
         for name, n, right in zip(names, images, correct, strict=True)
-    )
-
-
-def _reliability(confidence: np.ndarray, correct: np.ndarray) -> tuple[ReliabilityBin, ...]:
-    confidence = np.clip(confidence.astype(np.float64), 0.0, 1.0)
-    edges = np.linspace(0.0, 1.0, CALIBRATION_BINS + 1)
-    # Bins are open below: a confidence equal to an edge belongs to the bin that ends there.
-    home = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, CALIBRATION_BINS - 1)
-    images = np.bincount(home, minlength=CALIBRATION_BINS)
-    confident = np.bincount(home, weights=confidence, minlength=CALIBRATION_BINS)
-    right = np.bincount(home, weights=correct, minlength=CALIBRATION_BINS)
-    return tuple(
-        ReliabilityBin(
-            low=float(edges[b]),
-            high=float(edges[b + 1]),
-            images=int(images[b]),
-            confidence=float(confident[b] / images[b]) if images[b] else None,
-            accuracy=float(right[b] / images[b]) if images[b] else None,
-        )
-        for b in range(CALIBRATION_BINS)
     )

@@ -60,18 +60,44 @@ class Predictions:
         return np.flatnonzero(self.predicted != self.labels)
 
 
-def write_evaluation(folder: Path, split: str, evaluation: Evaluation, predictions: Predictions) -> Path:
-    """Write the two files of an evaluation, the JSON last, so that figures never stand beside other predictions.
+def evaluation_path(folder: Path, split: str, views: str = "centre") -> Path:
+    """Where the figures of an evaluation are; those of several views of each image stand beside the usual ones.
 
     Args:
         folder: the run's eval/.
         split: the split expression; in file names, what is no letter, digit or one of + - = . becomes an underscore.
-
-    Returns:
-        The path of the JSON file: schema, split, and `Evaluation.as_dict()`.
+        views: of each image, a choice of `fgtl.data.many_views.VIEWS`.
     """
     name = re.sub(r"[^\w.+=-]", "_", split)
-    path = folder / f"{name}.json"
+    return folder / f"{name if views == 'centre' else f'{name}-{views}'}.json"
+
+
+def title_of(split: str, views: str) -> str:
+    """How an evaluation is called: "test", or "test, ten views"."""
+    return split if views == "centre" else f"{split}, {views} views"
+
+
+def write_evaluation(
+    folder: Path,
+    split: str,
+    evaluation: Evaluation,
+    predictions: Predictions,
+    *,
+    views: str = "centre",
+    manifest_sha256: str | None = None,
+) -> Path:
+    """Write the two files of an evaluation, the JSON last, so that figures never stand beside other predictions.
+
+    Args:
+        folder: the run's eval/.
+        split: the split expression.
+        views: of each image.
+        manifest_sha256: of the record set that was evaluated, by which runs are compared.
+
+    Returns:
+        The path of the JSON file: schema, split, views, manifest_sha256 and `Evaluation.as_dict()`.
+    """
+    path = evaluation_path(folder, split, views)
     path.unlink(missing_ok=True)
     buffer = io.BytesIO()
     np.savez(
@@ -81,7 +107,8 @@ def write_evaluation(folder: Path, split: str, evaluation: Evaluation, predictio
         probabilities=np.asarray(predictions.probabilities, np.float32),
     )
     write_atomically(path.with_suffix(".npz"), buffer.getvalue())
-    write_json(path, {"schema": SCHEMA, "split": split} | evaluation.as_dict())
+    about = {"schema": SCHEMA, "split": split, "views": views, "manifest_sha256": manifest_sha256}
+    write_json(path, about | evaluation.as_dict())
     return path
 
 

@@ -16,12 +16,16 @@ def commands(run: RunFiles) -> dict[str, str]:
         else:
             flags.append(f"--{name}={','.join(map(str, value)) if isinstance(value, list) else value}")
     at = shlex.quote(f"--run_dir={run.folder}")
-    splits = list(run.evaluations) or [_worth_evaluating(run)]
+    asked = list(run.asked.values()) or [(_worth_evaluating(run), "centre")]
     return {
         "train": " \\\n  ".join(["fgtl train", *map(shlex.quote, flags)]),
-        "evaluate": "\n".join(f"fgtl evaluate {at} {shlex.quote(f'--split={split}')}" for split in splits),
+        "evaluate": "\n".join(f"fgtl evaluate {at} {_shown(*one)}" for one in asked),
         "report": f"fgtl report {at}",
     }
+
+
+def _shown(split: str, views: str) -> str:
+    return shlex.join([f"--split={split}", *([] if views == "centre" else [f"--views={views}"])])
 
 
 def _worth_evaluating(run: RunFiles) -> str:

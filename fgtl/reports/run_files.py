@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fgtl.errors import DataError
 from fgtl.files import read_json
 from fgtl.reports.history import History, read_history
 from fgtl.reports.metrics import Evaluation
-from fgtl.reports.predictions import Predictions, read_predictions
+from fgtl.reports.predictions import Predictions, read_predictions, title_of
 
 # The split a report is about, if several were evaluated.
 _PREFERRED = ("test", "validation")
+_STEPS = "-steps"
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,10 @@ class RunFiles:
         history: metrics.jsonl.
         refit: refit/metrics.jsonl, the second training on train + validation; empty without one.
         best: best.json, None before the first validation.
-        evaluations: split -> eval/<split>.json, the split of the headline first.
-        predictions: eval/<split>.npz of that split, None when it is not there.
+        evaluations: title -> eval/<split>.json, the one of the headline first.
+        asked: title -> (split, views) of the evaluation.
+        predictions: of each image of the first one, None when they are not there.
+        watched: name -> eval/<name>-steps.jsonl, the figures of the checkpoints that were watched.
         crops: PNG bytes of crops.png (training images as the network gets them), None when it is not there.
     """
 
@@ -35,7 +38,9 @@ class RunFiles:
     refit: History
     best: dict[str, Any] | None
     evaluations: dict[str, Evaluation]
+    asked: dict[str, tuple[str, str]]
     predictions: Predictions | None
+    watched: dict[str, History]
     crops: bytes | None
 
     @property
@@ -62,17 +67,10 @@ def read_run(folder: Path) -> RunFiles:
             expected="the --run_dir of a `fgtl train`.",
             fix="Train first.",
         )
-    evaluations: dict[str, Evaluation] = {}
-    sources: dict[str, Path] = {}
-    for path in sorted((folder / "eval").glob("*.json")):
-        written = read_json(path)
-        split = str(written.get("split", path.stem))
-        try:
-            evaluations[split], sources[split] = Evaluation.from_dict(written), path
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(f"{path} is not an evaluation: {error!r}.", fix="Run `fgtl evaluate` again.") from None
-    order = sorted(evaluations, key=lambda split: (_PREFERRED.index(split) if split in _PREFERRED else 9, split))
-    arrays = sources[order[0]].with_suffix(".npz") if order else None
+    found = _evaluations(folder / "eval")
+    arrays = next(iter(found.values())).path.with_suffix(".npz") if found else None
+    steps = {path.stem.removesuffix(_STEPS): path for path in sorted((folder / "eval").glob(f"*{_STEPS}.jsonl"))}
+    watched = {name: read_history(path) for name, path in steps.items()}
     best, crops = folder / "best.json", folder / "crops.png"
     return RunFiles(
         folder=folder,
@@ -80,7 +78,31 @@ def read_run(folder: Path) -> RunFiles:
         history=read_history(folder / "metrics.jsonl"),
         refit=read_history(folder / "refit" / "metrics.jsonl"),
         best=read_json(best) if best.is_file() else None,
-        evaluations={split: evaluations[split] for split in order},
+        evaluations={title: one.evaluation for title, one in found.items()},
+        asked={title: (one.split, one.views) for title, one in found.items()},
         predictions=read_predictions(arrays) if arrays and arrays.is_file() else None,
+        watched={name: history for name, history in watched.items() if history.lines},
         crops=crops.read_bytes() if crops.is_file() else None,
     )
+
+
+class _Found(NamedTuple):
+    split: str
+    views: str
+    path: Path
+    evaluation: Evaluation
+
+
+def _evaluations(folder: Path) -> dict[str, _Found]:
+    """By title, the one of the headline first: the test split as it is seen in validation."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        written = read_json(path)
+        try:
+            split, views = str(written.get("split", path.stem)), str(written.get("views", "centre"))
+            found.append(_Found(split, views, path, Evaluation.from_dict(written)))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise DataError(f"{path} is not an evaluation: {error!r}.", fix="Run `fgtl evaluate` again.") from None
+    places = {split: place for place, split in enumerate(_PREFERRED)}
+    found.sort(key=lambda one: (places.get(one.split, len(places)), one.split, one.views != "centre", one.views))
+    return {title_of(one.split, one.views): one for one in found}

@@ -5,17 +5,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fgtl.data.records import RecordSet
 from fgtl.files import write_atomically
-from fgtl.reports import plots
+from fgtl.reports import detail_plots, plots
 from fgtl.reports.confusion import confusion_matrix
 from fgtl.reports.examples import Album, Mistake, PairExamples, confused_pairs, jpeg_uri, mistakes
 from fgtl.reports.figures import to_svg
+from fgtl.reports.head_tail import Group, HeadTail
 from fgtl.reports.headline import headline, percent
+from fgtl.reports.hierarchy import HierarchyResult
 from fgtl.reports.metrics import Evaluation
+from fgtl.reports.pages import environment
+from fgtl.reports.predictions import evaluation_path
 from fgtl.reports.reproduce import commands
 from fgtl.reports.run_files import RunFiles, read_run
 
@@ -67,28 +70,29 @@ def write_report(run_dir: Path, record_set: RecordSet | None = None) -> Path:
 
 def render(run: RunFiles, record_set: RecordSet | None) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("fgtl.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
     split, evaluation = next(iter(run.evaluations.items()), (None, None))
-    return environment.get_template("run.html").render(
-        run=run,
-        split=split,
-        evaluation=evaluation,
-        tiles=headline(run, split, evaluation),
-        curves=_curves(run),
-        crops=jpeg_uri(run.crops, short_side=900) if run.crops else "",
-        data=_data_section(run, record_set),
-        other_splits=list(run.evaluations.items())[1:],
-        commands=commands(run),
-        versions=_versions(run.card),
-        **(_evaluation_sections(run, evaluation, record_set) if evaluation else {}),
+    return (
+        environment()
+        .get_template("run.html")
+        .render(
+            run=run,
+            split=split,
+            evaluation=evaluation,
+            tiles=headline(run, split, evaluation),
+            curves=_curves(run),
+            crops=jpeg_uri(run.crops, short_side=900) if run.crops else "",
+            data=_data_section(run, record_set),
+            predictions_file=_predictions_file(run, split) if split else "",
+            other_splits=list(run.evaluations.items())[1:],
+            commands=commands(run),
+            versions=_versions(run.card),
+            **(_evaluation_sections(run, evaluation, record_set) if evaluation else {}),
+        )
     )
+
+
+def _predictions_file(run: RunFiles, title: str) -> str:
+    return f"eval/{evaluation_path(run.folder / 'eval', *run.asked[title]).with_suffix('.npz').name}"
 
 
 def _curves(run: RunFiles) -> list[Plot]:
@@ -106,7 +110,48 @@ def _curves(run: RunFiles) -> list[Plot]:
     if len(history.series("learning_rate")[0]):
         svg = to_svg(plots.rate_curve(history), "Learning rate over the epochs")
         found.append(Plot("Learning rate", f"Highest: {history.series('learning_rate')[1].max():.3g}.", svg))
+    if run.watched:
+        svg = to_svg(detail_plots.checkpoints(run.watched), "Top-1 accuracy of the watched checkpoints over the epochs")
+        found.append(Plot("Checkpoints", "As fgtl evaluate --watch saw them.", svg))
     return found
+
+
+def _details(evaluation: Evaluation) -> list[Plot]:
+    """Head and tail, and the taxonomy, where they are known."""
+    found: list[Plot] = []
+    parts = evaluation.head_tail
+    if parts and parts.are_both:
+        svg = to_svg(detail_plots.by_training_images(evaluation, parts), "Accuracy of the classes by training images")
+        found.append(Plot("Head and tail", _head_tail_sentence(parts), svg))
+    if result := evaluation.hierarchy:
+        svg = to_svg(detail_plots.levels(result), "Accuracy at each level of the taxonomy")
+        found.append(Plot("Right at which level", _hierarchy_sentence(result), svg))
+    return found
+
+
+def _head_tail_sentence(parts: HeadTail) -> str:
+    def said(name: str, rule: str, group: Group) -> str:
+        if group.accuracy is None or group.interval is None or group.mean_class is None:
+            return f"{name} ({rule} {parts.head_images} training images): {group.classes:,} classes, no images here."
+        low, high = group.interval
+        return (
+            f"{name} ({rule} {parts.head_images} training images, {group.classes_present:,} of {group.classes:,} classes "
+            f"have images): {percent(group.accuracy)} of {group.images:,} images, 95\u00a0% interval {100 * low:.1f} to "
+            f"{percent(high)}; mean class {percent(group.mean_class)}."
+        )
+
+    verb = "class has" if parts.untrained == 1 else "classes have"
+    bare = f" {parts.untrained:,} {verb} no training image." if parts.untrained else ""
+    return f"{said('Head', 'at least', parts.head)} {said('Tail', 'below', parts.tail)}{bare}"
+
+
+def _hierarchy_sentence(result: HierarchyResult) -> str:
+    if result.mistake_height is None:
+        return "No mistakes."
+    return (
+        f"From a wrong answer one climbs {result.mistake_height:.2f} of {result.height} steps on average to the lowest "
+        f"common ancestor with the true class; over all images {result.mean_height:.2f}."
+    )
 
 
 def _evaluation_sections(run: RunFiles, evaluation: Evaluation, record_set: RecordSet | None) -> dict[str, Any]:
@@ -133,6 +178,7 @@ def _evaluation_sections(run: RunFiles, evaluation: Evaluation, record_set: Reco
         "pairs": pairs,
         "confident": confident,
         "worst": worst,
+        "details": _details(evaluation),
         "bars": to_svg(plots.class_bars(evaluation), "Accuracy of the classes, lowest first"),
         "rows": _class_rows(evaluation, record_set),
         "reliability": to_svg(plots.reliability_diagram(evaluation), "Accuracy against confidence in 15 bins"),

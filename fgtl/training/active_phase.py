@@ -1,16 +1,35 @@
 """What a phase needs while it runs: its optimizer, its learning rate and its compiled step."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
-from fgtl.training.distribution import scope_of
+from fgtl.data.batch_size import check_batch_size
+from fgtl.errors import InputError
+from fgtl.training.compilation import compilation_explained, compiles
+from fgtl.training.distribution import replicas_of, scope_of
+from fgtl.training.ema import Ema
+from fgtl.training.layer_rates import rate_factors
 from fgtl.training.optimizer import build_optimizer
 from fgtl.training.plan import Phase, Plan
 from fgtl.training.schedule import build_schedule
 from fgtl.training.settings import TrainingKnobs
 from fgtl.training.step import TrainStep
 from fgtl.training.variables import trained_part
+
+
+def check_phases(model: Any, plan: Plan, knobs: TrainingKnobs, strategy: tf.distribute.Strategy | None) -> None:
+    """Refuse at the start what a phase would refuse when it begins, hours later perhaps.
+
+    Raises:
+        UsageError: the batch does not divide over the devices and their slices, knobs exclude each other, or the
+            backbone has not the depths that one asks for.
+    """
+    check_batch_size(plan.batch_size, replicas_of(strategy), knobs.accumulate)
+    for phase in plan.phases:
+        compiles(model, phase.name, knobs, strategy)
+        rate_factors(model, phase.name, knobs)
 
 
 class ActivePhase:
@@ -23,19 +42,44 @@ class ActivePhase:
     """
 
     def __init__(
-        self, model: Any, plan: Plan, phase: Phase, knobs: TrainingKnobs, strategy: tf.distribute.Strategy | None
+        self,
+        model: Any,
+        plan: Plan,
+        phase: Phase,
+        knobs: TrainingKnobs,
+        strategy: tf.distribute.Strategy | None,
+        ema: Ema,
     ) -> None:
         self.phase = phase
         self._rate = build_schedule(knobs, plan, phase)
         with scope_of(strategy):
             half = knobs.precision == "mixed_float16"
             part = trained_part(model, phase.name)
-            self.optimizer = build_optimizer(knobs, self._rate, part, scale_loss=half)
-        self.step = TrainStep(model, self.optimizer, phase.name, knobs, strategy)
+            factors = rate_factors(model, phase.name, knobs)
+            self.optimizer = build_optimizer(knobs, self._rate, part, factors=factors, scale_loss=half)
+        self.step = TrainStep(model, self.optimizer, phase.name, knobs, strategy, ema)
+
+    def advance(self, data: Iterator[Any], steps: range, *, in_one_call: bool) -> tf.Tensor:
+        """Train on the next batches; one, unless they are worked through `in_one_call`.
+
+        Returns:
+            The figures, (T,), or (n, T) of one call.
+
+        Raises:
+            InputError: there are no more batches.
+            FgtlError: XLA cannot compile the step.
+        """
+        try:
+            with compilation_explained():
+                return self.step.run(data, len(steps)) if in_one_call else self.step(*next(data))
+        except (StopIteration, tf.errors.OutOfRangeError):
+            raise InputError(
+                f"The training batches ended before step {steps[-1]:,}.", expected="one for each step."
+            ) from None
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the step that was last done."""
+        """The rate of the step that was last done; that of variables with a factor of their own is a multiple of it."""
         if isinstance(self._rate, float):
             # Not the constant: a callback may have changed it.
             return float(self.optimizer.learning_rate.value.numpy())

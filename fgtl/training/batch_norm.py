@@ -7,12 +7,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from fgtl.models.layers_of import layers_of
+
 _FUSED_TYPES = ("float32", "bfloat16", "float16")
 
 
 def synchronize_batch_norm(model: keras.Model) -> int:
     """Let every batch normalisation take its statistics over all replicas' images; returns how many there are."""
-    layers = _batch_norms(model)
+    layers = batch_norms(model)
     for layer in layers:
         layer.synchronized = True
     return len(layers)
@@ -26,7 +28,7 @@ def fused_batch_norm(model: keras.Model) -> Iterator[None]:
     MobileNetV2 step on a CPU they are a third of the time. Layers are changed only while the block runs, so neither
     what is saved nor what is traced elsewhere differs.
     """
-    layers = [layer for layer in _batch_norms(model) if type(layer) is keras.layers.BatchNormalization]
+    layers = [layer for layer in batch_norms(model) if type(layer) is keras.layers.BatchNormalization]
     for layer in layers:
         layer.__class__ = _Fused
     try:
@@ -64,5 +66,6 @@ class _Fused(keras.layers.BatchNormalization):
         return channels_last and keras.backend.standardize_dtype(inputs.dtype) in _FUSED_TYPES
 
 
-def _batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+def batch_norms(part: keras.layers.Layer) -> list[keras.layers.BatchNormalization]:
+    """All of them in a model or layer."""
+    return [layer for layer in layers_of(part) if isinstance(layer, keras.layers.BatchNormalization)]

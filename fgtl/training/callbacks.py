@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
-_BATCH_HOOKS = ("on_train_batch_end", "on_batch_end")
+_END_HOOKS = ("on_train_batch_end", "on_batch_end")
+_BATCH_HOOKS = (*_END_HOOKS, "on_train_batch_begin", "on_batch_begin")
 
 
 def callback_list(
@@ -16,6 +17,11 @@ def callback_list(
 
 def wants_every_step(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     """Whether one of them looks at the logs of each step, which costs a wait for the device each time."""
+    return any(_overrides(callback, hook) for callback in callbacks for hook in _END_HOOKS)
+
+
+def stands_between_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+    """Whether one of them has something to do between two steps, which then cannot be done in one call."""
     return any(_overrides(callback, hook) for callback in callbacks for hook in _BATCH_HOOKS)
 
 

@@ -41,6 +41,9 @@ class Checkpoints:
 
     def __init__(self, folder: Path, keep: int = 2, identity: str = "") -> None:
         self.folder, self._keep, self._identity = folder, keep, identity
+        # Steps that `newest` went past.
+        self._damaged: set[int] = set()
+        self._foreign: set[int] = set()
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints that are there, newest first; not yet known to be whole."""
@@ -48,7 +51,7 @@ class Checkpoints:
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
     def save(self, step: int, groups: Groups, state: dict[str, Any], pinned: int | None = None) -> Path:
-        """Write step-N durably, then remove the oldest.
+        """Write step-N durably, then remove the oldest, and what is newer or damaged: it is not this history's.
 
         Args:
             state: JSON-ready; "step" is added.
@@ -73,6 +76,8 @@ class Checkpoints:
                 }
             )
             write_json(partial / STATE, sealed)
+        self._damaged.discard(step)
+        self._foreign.discard(step)
         self._prune(step)
         return final
 
@@ -94,9 +99,11 @@ class Checkpoints:
                 return self.state(step)
             except ForeignCheckpoint as error:
                 problems.append(error)
+                self._foreign.add(step)
                 warn(f"{error} Going back to the one before.")
             except DataError as error:
                 problems.append(error)
+                self._damaged.add(step)
                 warn(f"Checkpoint step-{step} is damaged, going back to the one before: {error}")
         if problems:
             raise DataError(
@@ -117,7 +124,7 @@ class Checkpoints:
             if not (folder / name).is_file():
                 raise DataError(f"{folder / name} is missing.")
         state = read_json(folder / STATE)
-        if not isinstance(state, dict) or state != _seal(state):
+        if not _is_sealed(state):
             raise DataError(f"{folder / STATE} was changed after it was written: its checksum does not match.")
         if sha256_of(folder / ARRAYS) != state["arrays_sha256"]:
             raise DataError(f"{folder / ARRAYS} was changed after it was written: its checksum does not match.")
@@ -155,11 +162,11 @@ class Checkpoints:
             variable.assign(arrays[key])
 
     def _prune(self, newest: int) -> None:
-        """Leave `newest`, the highest `keep` steps, and what these have pinned."""
-        steps = self.steps()
-        kept = {newest, *steps[: self._keep]}
-        kept |= {self._pinned(step) for step in kept}
-        for step in steps:
+        """Leave the last `keep` steps up to `newest`, what these have pinned, and what another run or version wrote."""
+        unusable = self._damaged | self._foreign
+        kept = set([step for step in self.steps() if step <= newest and step not in unusable][: self._keep])
+        kept |= {self._pinned(step) for step in kept} | self._foreign
+        for step in self.steps():
             if step not in kept:
                 shutil.rmtree(self.folder / f"step-{step}")
         for leftover in self.folder.glob(f"step-*{PARTIAL}"):
@@ -182,6 +189,13 @@ def _seal(state: dict[str, Any]) -> dict[str, Any]:
     bare = {name: value for name, value in state.items() if name != "sha256"}
     text = json.dumps(bare, sort_keys=True, allow_nan=False)
     return bare | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _is_sealed(state: Any) -> bool:
+    try:
+        return isinstance(state, dict) and state == _seal(state)
+    except ValueError:
+        return False  # a number that a changed byte made infinite: not JSON
 
 
 def _fits(array: np.ndarray | None, path: str, variable: keras.Variable | None) -> bool:

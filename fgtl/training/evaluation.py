@@ -9,7 +9,8 @@ import tensorflow as tf
 from fgtl.console import Progress
 from fgtl.errors import InputError
 from fgtl.reports.metrics import evaluate_predictions
-from fgtl.training.distribution import distribute, replicas_of
+from fgtl.training.distribution import local_batches
+from fgtl.training.exchange import gathered, local_replicas_of, worker_part
 
 # The weight of rows that are in no data set.
 _PADDING = -1.0
@@ -20,11 +21,14 @@ class Predictor:
 
     Args:
         model: `model(images, training=False)` -> outputs, `model.head.predict(outputs)` -> (B, K) probabilities.
-        strategy: the one the model was built under, None for one device.
+        strategy: the one the model was built under, None for one device. Of several worker processes each predicts
+            whatever data set it is given; `share` and `joined` let them divide one.
     """
 
     def __init__(self, model: Any, strategy: tf.distribute.Strategy | None = None) -> None:
         self._model, self._strategy = model, strategy
+        # What several devices of this process share a batch by.
+        self._sharing = strategy if local_replicas_of(strategy) > 1 else None
         self._run = tf.function(self._on_all)
 
     def __call__(self, batches: tf.data.Dataset, count: int, label: str = "evaluate") -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +67,7 @@ class Predictor:
         probabilities, seen, found, last = np.empty((0, 0), np.float32), 0, 0, -1
         batches = batches.map(self._pad_to_replicas)
         with Progress(label, count) as progress:
-            for batch in distribute(batches, self._strategy):
+            for batch in local_batches(batches, self._strategy):
                 own, own_labels, weights = (self._join(part) for part in self._run(*batch))
                 if not len(probabilities):
                     # Only now is K known.
@@ -81,24 +85,38 @@ class Predictor:
             raise _wrong_count(found, count)
         return rows[:found], probabilities[:found], labels[:found]
 
+    def share(self, count: int) -> range:
+        """Which of `count` images this worker process predicts; all of them when there are too few to divide."""
+        worker, workers = worker_part(self._strategy)
+        if count < workers:
+            return range(count)
+        return range(worker * count // workers, (worker + 1) * count // workers)
+
+    def joined(self, rows: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows (N,) int64 and probabilities (N, K) of all shares, in order; every worker process must ask."""
+        rows = gathered(self._strategy, rows[:, None])[:, 0]
+        # Where there was too little to divide, all have the same.
+        rows, first = np.unique(rows, return_index=True)
+        return rows, gathered(self._strategy, probabilities)[first]
+
     def _on_one(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
         outputs = self._model(images, training=False)
         return tf.cast(self._model.head.predict(outputs), tf.float32), labels, weights
 
     def _on_all(self, *batch: Any) -> Any:
-        return self._strategy.run(self._on_one, batch) if self._strategy else self._on_one(*batch)
+        return self._sharing.run(self._on_one, batch) if self._sharing else self._on_one(*batch)
 
     def _pad_to_replicas(self, *batch: tf.Tensor) -> list[tf.Tensor]:
         """Repeat nothing, add rows of zeros (weight _PADDING) until the devices can share the batch evenly."""
-        missing = -tf.shape(batch[0])[0] % replicas_of(self._strategy)
+        missing = -tf.shape(batch[0])[0] % local_replicas_of(self._strategy)
         *others, weights = batch
         padded = [tf.pad(part, [[0, missing]] + [[0, 0]] * (len(part.shape) - 1)) for part in others]
         return [*padded, tf.pad(weights, [[0, missing]], constant_values=_PADDING)]
 
     def _join(self, values: Any) -> np.ndarray:
-        if self._strategy is None:
+        if self._sharing is None:
             return values.numpy()
-        return np.concatenate([value.numpy() for value in self._strategy.experimental_local_results(values)])
+        return np.concatenate([value.numpy() for value in self._sharing.experimental_local_results(values)])
 
 
 def _wrong_count(found: int, count: int) -> InputError:

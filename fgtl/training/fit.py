@@ -1,29 +1,76 @@
 """Train a classifier on selections of a record set, as the knobs say; or go on where an earlier process stopped."""
 
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
+from fgtl.data.batch_size import check_batch_size
 from fgtl.data.pipeline import training_batches
 from fgtl.data.records import Selection
-from fgtl.errors import FgtlError
+from fgtl.errors import FgtlError, UsageError
 from fgtl.heads.classifier import Classifier
-from fgtl.heads.head import HEADS
+from fgtl.heads.head import HEADS, Head
 from fgtl.interop.pretrained import build_backbone
-from fgtl.training.distribution import scope_of, worker_part
+from fgtl.models.stochastic_depth import set_drop_path
+from fgtl.training.distribution import replicas_of, scope_of
 from fgtl.training.evaluation import Predictor, validation_figures
+from fgtl.training.exchange import worker_part
 from fgtl.training.fit_knobs import FitKnobs
+from fgtl.training.init_run import load_init
 from fgtl.training.loop import Best, Trainer
-from fgtl.training.plan import plan_training
+from fgtl.training.plan import Plan, plan_training
 from fgtl.training.predictions import predict_selection
 from fgtl.training.recorder import Scalars
 from fgtl.training.run import Stage
 
 
-def build_classifier(knobs: FitKnobs, classes: int, strategy: tf.distribute.Strategy | None = None) -> Classifier:
-    """The backbone with its weights, and a fresh head for K classes, in the strategy's scope."""
+def build_classifier(
+    knobs: FitKnobs, class_names: Sequence[str], strategy: tf.distribute.Strategy | None = None
+) -> Classifier:
+    """The backbone with its weights and a fresh head, or both from another run, in the strategy's scope.
+
+    Raises:
+        UsageError: no such backbone or head, or one that has not what a knob asks for.
+        DataError: weights or a run that cannot be loaded or do not fit.
+    """
     # The head first: it is quick to refuse.
     with scope_of(strategy):
-        head = HEADS[knobs.head](classes, dropout=knobs.dropout, label_smoothing=knobs.label_smoothing)
-        return Classifier(build_backbone(knobs.backbone, knobs.weights, knobs.image_size), head)
+        head = _fresh_head(knobs, len(class_names))
+        weights = knobs.weights if knobs.init_run is None else "none"
+        model = Classifier(build_backbone(knobs.backbone, weights, knobs.image_size), head)
+        if knobs.init_run is not None:
+            load_init(
+                model,
+                knobs.init_run,
+                class_names,
+                head=knobs.init_head,
+                allow_saved_models=knobs.allow_saved_model,
+            )
+    if knobs.drop_path is not None and not set_drop_path(model.backbone, knobs.drop_path) and knobs.drop_path:
+        raise UsageError(f"--drop_path={knobs.drop_path:g}: {knobs.backbone} leaves out no residual branch.")
+    return model
+
+
+def plan_fit(knobs: FitKnobs, images: int, strategy: tf.distribute.Strategy | None = None) -> Plan:
+    """The phases of a training on so many images.
+
+    Raises:
+        UsageError: epochs or batches that do not work out, on these devices either.
+    """
+    check_batch_size(knobs.batch_size, replicas_of(strategy), knobs.accumulate, pairs=knobs.mixes)
+    return plan_training(knobs, images=images, batch_size=knobs.batch_size)
+
+
+def _fresh_head(knobs: FitKnobs, classes: int) -> Head:
+    head = HEADS[knobs.head]
+    options: dict[str, Any] = {"dropout": knobs.dropout, "label_smoothing": knobs.label_smoothing}
+    if knobs.aux_weight:
+        if "aux_weight" not in inspect.signature(head).parameters:
+            raise UsageError(f"--aux_weight={knobs.aux_weight:g}: the head {knobs.head} has no auxiliary classifier.")
+        options["aux_weight"] = knobs.aux_weight
+    return head(classes, **options)
 
 
 def fit(
@@ -89,5 +136,4 @@ def _trainer(
     strategy: tf.distribute.Strategy | None,
     scalars: Scalars | None,
 ) -> Trainer:
-    plan = plan_training(knobs, images=len(train), batch_size=knobs.batch_size)
-    return Trainer(model, plan, knobs, stage, strategy, scalars=scalars)
+    return Trainer(model, plan_fit(knobs, len(train), strategy), knobs, stage, strategy, scalars=scalars)

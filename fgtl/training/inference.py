@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from fgtl.console import Progress
 from fgtl.data.image_files.policy import BadImage, ImagePolicy, OddImages, store
+from fgtl.data.many_views import View, views_named
+from fgtl.data.pool import usable_cores
 from fgtl.data.views import loose_batches
 from fgtl.downloads.names import IMAGE_ENDINGS
 from fgtl.errors import UsageError
@@ -49,14 +51,19 @@ class RunPredictor:
         run: a finished run.
         odd: what is done with odd files, as in conversion.
         batch_size: images a step.
+        views: a choice of `fgtl.data.many_views.VIEWS`, whose probabilities are averaged.
+        allow_saved_models: see `load_classifier`.
     """
 
-    def __init__(self, run: Run, odd: OddImages, *, batch_size: int = 32) -> None:
+    def __init__(
+        self, run: Run, odd: OddImages, *, batch_size: int = 32, views: str = "centre", allow_saved_models: bool = False
+    ) -> None:
         self._names = run.class_names
         # Every pixel: one that cannot be decoded must become the problem of its file, not the end of all.
         self._policy = ImagePolicy(odd=odd.odd, max_pixels=odd.max_pixels, check="decode")
-        self._views = run.view_knobs(eval_batch_size=batch_size)
-        self._predict = tf.function(load_classifier(run.model).probabilities)
+        self._looks = views_named(views, run.model_facts["eval_crop"])
+        self._knobs = run.view_knobs(eval_batch_size=batch_size, **_share_of_machine(len(self._looks)))
+        self._predict = tf.function(load_classifier(run.model, allow_saved_models).probabilities)
 
     def __call__(self, paths: Sequence[Path]) -> Iterator[ImagePrediction]:
         """One prediction a file, in order; a file that is no image gives one with a `problem`.
@@ -89,9 +96,19 @@ class RunPredictor:
             return _Problem(f"It cannot be read: {error.strerror}.")
 
     def _probabilities(self, files: list[bytes]) -> Iterator[np.ndarray]:
-        """(K,) float32 of each file, a batch of them at a time."""
-        for images, weights in loose_batches(files, self._views) if files else ():
+        """(K,) float32 of each file, the mean over the views; a batch of them at a time."""
+        if files:
+            for rows in zip(*(self._of_view(files, look) for look in self._looks), strict=True):
+                yield np.mean(rows, axis=0)
+
+    def _of_view(self, files: list[bytes], look: View) -> Iterator[np.ndarray]:
+        for images, weights in loose_batches(files, self._knobs, look):
             yield from tf.cast(self._predict(images), tf.float32).numpy()[weights.numpy() > 0]
+
+
+def _share_of_machine(streams: int) -> dict[str, int]:
+    """Threads and ready batches of each of several streams that are read side by side; one has the usual ones."""
+    return {"threads": max(1, usable_cores() // streams), "prefetch": 0} if streams > 1 else {}
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,20 @@ from fgtl.files import write_atomically
 
 
 class Journal:
-    """Appends to a file of JSON lines; each line has a "step"."""
+    """Appends to a file of JSON lines; each line has a "step".
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: the file.
+        writes: False for a worker process whose chief writes it; nothing is then changed.
+    """
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path, self._writes = path, writes
 
     def append(self, line: dict[str, Any]) -> None:
         """Add one line. Not-a-number, which JSON lacks, is written as null."""
+        if not self._writes:
+            return
         clean = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in line.items()
@@ -28,13 +35,13 @@ class Journal:
 
     def sync(self) -> None:
         """Make what was appended durable; a checkpoint must not be newer than its lines."""
-        if self.path.exists():
+        if self._writes and self.path.exists():
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
 
     def rewind(self, step: int) -> None:
         """Drop the lines after `step`, and a last line that a kill left unfinished."""
-        if self.path.exists():
+        if self._writes and self.path.exists():
             kept = [json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step]
             write_atomically(self.path, "".join(kept))
 

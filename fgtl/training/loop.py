@@ -9,14 +9,15 @@ import keras
 import tensorflow as tf
 
 from fgtl.console import Progress, say
-from fgtl.errors import InputError
-from fgtl.training.active_phase import ActivePhase
+from fgtl.training.active_phase import ActivePhase, check_phases
 from fgtl.training.batch_norm import synchronize_batch_norm
 from fgtl.training.best import Best
-from fgtl.training.callbacks import callback_list, wants_every_step
+from fgtl.training.callbacks import callback_list, stands_between_steps, wants_every_step
 from fgtl.training.checkpoint import Groups
-from fgtl.training.distribution import agreed, check_batch_size, distribute, replicas_of
+from fgtl.training.distribution import distribute, replicas_of
 from fgtl.training.divergence import diverged
+from fgtl.training.ema import Ema
+from fgtl.training.exchange import agreed, is_chief, workers_explained
 from fgtl.training.journal import Journal
 from fgtl.training.memory import memory_explained
 from fgtl.training.plan import Phase, Plan
@@ -26,7 +27,7 @@ from fgtl.training.saver import Saver
 from fgtl.training.settings import TrainingKnobs
 from fgtl.training.stopping import GracefulStop
 
-# The steps to train -> global batches (images, labels); element k is step steps[k].
+# The steps to train -> global batches (images, labels) or (images, labels, mixes); element k is step steps[k].
 Batches = Callable[[range], tf.data.Dataset]
 # -> {"loss": x, "top1": x, ...} of the validation images.
 Validate = Callable[[], dict[str, float]]
@@ -52,11 +53,11 @@ class Trainer:
         stage: where checkpoints, metrics.jsonl and best.json go.
         strategy: from `prepare`; None for one device.
         callbacks: Keras callbacks. Their own state is not in the checkpoints. One that looks at every step's logs
-            makes every step wait for the device.
+            makes every step wait for the device, and one that does something between steps ends calls of several.
         scalars: gets the figures of every logged line.
 
     Raises:
-        UsageError: the batch does not divide over the devices.
+        UsageError: the batch does not divide over the devices and their slices; knobs that exclude each other.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Trainer:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         scalars: Scalars | None = None,
     ) -> None:
-        check_batch_size(plan.batch_size, strategy)
+        check_phases(model, plan, knobs, strategy)
         if replicas_of(strategy) > 1 and knobs.sync_bn:
             synchronize_batch_norm(model)
         self.model, self.plan, self.knobs, self.stage, self.strategy = model, plan, knobs, stage, strategy
@@ -77,8 +78,10 @@ class Trainer:
         self.best: Best | None = None
         self._callbacks = callbacks
         self._reads_every_step = wants_every_step(callbacks)
-        self._recorder = Recorder(Journal(stage.metrics), plan.batch_size, scalars)
-        self._saver = Saver(stage, knobs, self._recorder.journal)
+        self._together = 1 if stands_between_steps(callbacks) else knobs.steps_per_call
+        self._recorder = Recorder(Journal(stage.metrics, writes=is_chief(strategy)), plan.batch_size, scalars)
+        self._saver = Saver(stage, knobs, self._recorder.journal, strategy)
+        self._ema = Ema(model, knobs.ema_decay, strategy)
         self._phase: Phase | None = None
         self._restored = False
 
@@ -107,92 +110,104 @@ class Trainer:
     def run(self, batches: Batches, validate: Validate | None = None, until_epoch: int | None = None) -> Outcome:
         """Train to the end of the plan; returns at once when an earlier process has done so.
 
+        With `ema_decay` the model is left with the averaged weights.
+
         Args:
             batches: called once, with the steps that are left.
             validate: called after each epoch; without it no epoch is the best.
             until_epoch: end after that many epochs, with the rates of the whole plan: a refit for the chosen epoch.
 
         Raises:
-            FgtlError: the loss or the weights are not numbers any more, or the device's memory ran out.
+            FgtlError: the loss or the weights are not numbers any more, the device's memory ran out, or XLA cannot
+                compile the model.
             KeyboardInterrupt: after SIGINT or SIGTERM; the last whole step is in a checkpoint.
         """
         first = self.restore()
+        self._ema.show(False)
         last = self.plan.steps_in(min(until_epoch or self.plan.epochs, self.plan.epochs))
         if first < last and not self.stopped:
             size = self.plan.batch_size
             with (
                 memory_explained(lambda: self.step),
+                workers_explained(self.strategy),
                 GracefulStop() as stop,
                 Progress(f"train {self.stage.name}".strip(), last * size, done=first * size) as progress,
             ):
                 data = iter(distribute(batches(range(first, last)), self.strategy))
-                for _ in self._steps(first, last, data, validate):
-                    progress.advance(size, self._recorder.note)
-                    stopping = agreed(self.strategy, stop.requested)
-                    if stopping or self._saver.is_due(self.step):
+                for steps in self._calls(first, last, data, validate):
+                    progress.advance(steps * size, self._recorder.note)
+                    # Worker processes exchange a message for each question: one after most calls.
+                    if agreed(self.strategy, stop.requested or self._saver.is_due(self.step)):
                         self._save()
-                    if stopping:
-                        raise KeyboardInterrupt
+                        if agreed(self.strategy, stop.requested):
+                            raise stop.reason
             self._save()
+        self._ema.show(True)
         # Only callbacks look for it there, and a saved model must not carry it, not even one that was only restored.
         self.model.optimizer = None
         return Outcome(self.step, self.plan.epoch_at(self.step), self.best, self.stopped)
 
     def load_best(self) -> Best | None:
-        """Put the best epoch's weights into the model; without a best one the last weights stay.
+        """Put the best epoch's weights (with `ema_decay` its averages) into the model; without a best one the last stay.
 
         Raises:
             DataError: its checkpoint is gone or damaged.
         """
         if self.best:
-            self._saver.load_best(self.best, {"model": self.model.variables})
+            self._saver.load_best(self.best, {"model": self.model.variables, "ema": self._ema.variables})
         return self.best
 
-    def _steps(self, first: int, last: int, data: Iterator[Any], validate: Validate | None) -> Iterator[int]:
-        """Do the steps, with what belongs to each; yields after every one."""
+    def _calls(self, first: int, last: int, data: Iterator[Any], validate: Validate | None) -> Iterator[int]:
+        """Do the steps, with what belongs to each; yields how many there were after every call."""
         self._enter(self.plan.phase_at(first))
         callbacks = callback_list(self._callbacks, self.model, epochs=self.plan.epochs, steps=self.plan.steps_in(1))
         self.model.stop_training = False
         callbacks.on_train_begin({})
-        epoch = -1
-        for step in range(first, last):
+        epoch, step = -1, first
+        while step < last:
             self._enter(self.plan.phase_at(step))
             if self.plan.epochs_over(step) != epoch:
                 epoch = self.plan.epochs_over(step)
                 callbacks.on_epoch_begin(epoch, {})
             within = step - self.plan.steps_in(epoch)
             callbacks.on_train_batch_begin(within, {})
-            self._recorder.add(step + 1, self._active.step(*_next(data, step)))
-            self.step = step + 1
-            callbacks.on_train_batch_end(within, self._step_logs())
+            self.step = self._advance(step, last, data)
+            callbacks.on_train_batch_end(within + self.step - step - 1, self._step_logs())
             if self.step % self.knobs.log_every_steps == 0 or self.step == last:
                 self._recorder.log_training(self._place(), self._active.step.names, self._active.learning_rate)
             if self.plan.epochs_over(self.step) > epoch:
                 self._end_epoch(callbacks, validate)
-            self.stopped = self.model.stop_training
-            yield self.step
+            self.stopped = bool(self._callbacks) and agreed(self.strategy, self.model.stop_training)
+            yield self.step - step
             if self.stopped:
                 break
+            step = self.step
         callbacks.on_train_end({})
+
+    def _advance(self, step: int, last: int, data: Iterator[Any]) -> int:
+        """Do the next steps; returns how many are done then: whatever happens after a step happens after this one."""
+        border = self.plan.next_border(step, self.knobs.log_every_steps, self.knobs.checkpoint_every_steps or last)
+        end = min(step + self._together, last, border)
+        self._recorder.add(end, self._active.advance(data, range(step, end), in_one_call=self._together > 1))
+        return end
 
     def _enter(self, phase: Phase) -> None:
         """Make the phase's optimizer and its compiled step, unless they are there already."""
         if phase is self._phase:
             return
-        self._active = ActivePhase(self.model, self.plan, phase, self.knobs, self.strategy)
+        self._active = ActivePhase(self.model, self.plan, phase, self.knobs, self.strategy, self._ema)
         self._phase = phase
         self.model.optimizer = self._active.optimizer
         self._recorder.restart_clock()
 
     def _end_epoch(self, callbacks: keras.callbacks.CallbackList, validate: Validate | None) -> None:
         epoch = self.plan.epochs_over(self.step)
-        self._recorder.meter.read(self.step)
-        logs = dict(zip(self._active.step.names, self._recorder.meter.take_epoch(), strict=False))
+        logs = self._recorder.epoch_means(self.step, self._active.step.names)
         line = f"epoch {epoch} of {self.plan.epochs}: loss {logs['loss']:.4f}, top-1 {logs['top1']:.2%}"
         logs["learning_rate"] = self._active.learning_rate
         improved = False
         if validate:
-            with self._recorder.paused():
+            with self._recorder.paused(), self._ema.shown():
                 figures = validate()
             if not math.isfinite(figures["loss"]):
                 raise diverged(f"The validation loss became {figures['loss']}", self.step - 1)
@@ -218,14 +233,12 @@ class Trainer:
         return {"step": self.step, "epoch": round(self.plan.epoch_at(self.step), 6), "phase": self._active.phase.name}
 
     def _step_logs(self) -> dict[str, float]:
-        if not self._reads_every_step:
-            return {}
-        self._recorder.meter.read(self.step)
-        return dict(zip(self._active.step.names, self._recorder.meter.last, strict=False))
+        return self._recorder.latest(self.step, self._active.step.names) if self._reads_every_step else {}
 
     def _groups(self) -> Groups:
         # `variables`, not `weights`: the random seeds of dropout are part of the state.
-        return {"model": self.model.variables, "optimizer": self._active.optimizer.variables}
+        own = {"model": self.model.variables, "optimizer": self._active.optimizer.variables}
+        return own | self._ema.groups
 
     def _save(self) -> None:
         # Raises when the loss is not a number: such weights are never saved.
@@ -233,10 +246,3 @@ class Trainer:
         state = {"phase": self._active.phase.name, "stopped": self.stopped, "meter": self._recorder.meter.state()}
         with self._recorder.paused():
             self._saver.save(self.step, self._groups(), state, self.best)
-
-
-def _next(data: Iterator[Any], step: int) -> Any:
-    try:
-        return next(data)
-    except StopIteration:
-        raise InputError(f"The training batches ended before step {step:,}.", expected="one for each step.") from None

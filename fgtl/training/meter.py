@@ -9,7 +9,7 @@ from fgtl.training.divergence import diverged
 
 
 class Meter:
-    """Collects one vector of figures a step; `read` is the only place that waits for the device.
+    """Collects a vector of figures for each step; `read` is the only place that waits for the device.
 
     Its state goes into the checkpoint, so that a resumed run logs the same means as one that was never stopped.
     """
@@ -21,7 +21,7 @@ class Meter:
         self._epoch_steps = 0
 
     def add(self, figures: tf.Tensor) -> None:
-        """One step's (T,) float32 figures; nothing is read yet."""
+        """One step's (T,) float32 figures, or (n, T) of n steps; nothing is read yet."""
         self._waiting.append(figures)
 
     def read(self, step: int) -> None:
@@ -32,7 +32,8 @@ class Meter:
         """
         if not self._waiting:
             return
-        rows = tf.stack(self._waiting).numpy().astype(np.float64)
+        waiting = [tf.reshape(figures, [-1, figures.shape[-1]]) for figures in self._waiting]
+        rows = tf.concat(waiting, axis=0).numpy().astype(np.float64)
         bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
         if len(bad):
             failed = step - len(rows) + int(bad[0])

@@ -49,6 +49,10 @@ class Plan:
         """Whole epochs whose last step is at or before `step`."""
         return step * self.batch_size // self.images
 
+    def next_border(self, step: int, *rhythms: int) -> int:
+        """The first number of steps after `step` with which an epoch ends, or which is a multiple of a rhythm."""
+        return min(self.steps_in(self.epochs_over(step) + 1), *(step // every * every + every for every in rhythms))
+
     def phase_at(self, step: int) -> Phase:
         """The phase that trains step `step` (zero based)."""
         return next(phase for phase in self.phases if step in phase.steps)

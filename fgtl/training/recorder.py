@@ -37,7 +37,7 @@ class Recorder:
         self._timed_from: tuple[float, int] | None = None
 
     def add(self, step: int, figures: tf.Tensor) -> None:
-        """Figures of the step after which `step` steps are done."""
+        """Figures of the step, or of the steps of one call, after which `step` steps are done."""
         self.meter.add(figures)
         # The first step of a process or phase compiles; the rate counts from its end.
         self._timed_from = self._timed_from or (time.monotonic(), step)
@@ -53,6 +53,16 @@ class Recorder:
         yield
         if self._timed_from:
             self._timed_from = (self._timed_from[0] + time.monotonic() - start, self._timed_from[1])
+
+    def latest(self, step: int, names: tuple[str, ...]) -> dict[str, float]:
+        """Figures of the last of `step` steps; waits for the device."""
+        self.meter.read(step)
+        return dict(zip(names, self.meter.last, strict=False))
+
+    def epoch_means(self, step: int, names: tuple[str, ...]) -> dict[str, float]:
+        """Means over the epoch that ends with `step` steps; the next epoch begins. Waits for the device."""
+        self.meter.read(step)
+        return dict(zip(names, self.meter.take_epoch(), strict=False))
 
     def log_training(self, place: dict[str, Any], names: tuple[str, ...], learning_rate: float) -> None:
         """A line with the means since the last one.

@@ -68,11 +68,14 @@ class Run:
         self._lock: FileLock | None = None
 
     @classmethod
-    def create_or_resume(cls, folder: Path, config: Mapping[str, Any], dataset: DatasetFacts) -> "Run":
+    def create_or_resume(
+        cls, folder: Path, config: Mapping[str, Any], dataset: DatasetFacts, init: Mapping[str, Any] | None = None
+    ) -> "Run":
         """Make the folder, or go on with the run that is in it. Locked until this object or the process ends.
 
         Args:
             config: the resolved knobs (`Knobs.as_dict()`), a "seed" among them.
+            init: the run that the weights came from, `fgtl.training.init_run.init_facts`.
 
         Raises:
             UsageError: the folder holds a run with another config or data (both values are listed), something else
@@ -87,7 +90,7 @@ class Run:
             raise UsageError(
                 f"Another process is training in {folder}.", fix="Wait for it, or choose another --run_dir."
             ) from None
-        wanted = run_facts(config, dataset)
+        wanted = run_facts(config, dataset, init)
         resumed = _holds_work(folder)
         if resumed:
             facts = read_json(folder / "run.json")
@@ -98,6 +101,27 @@ class Run:
         run = cls(folder, facts, resumed=resumed)
         run._lock = lock
         return run
+
+    @classmethod
+    def join(
+        cls, folder: Path, config: Mapping[str, Any], dataset: DatasetFacts, init: Mapping[str, Any] | None = None
+    ) -> "Run":
+        """The run that the chief of several worker processes has just made or gone on with; nothing is written.
+
+        Args:
+            As of `create_or_resume`.
+
+        Raises:
+            UsageError: the folder is not there, or this worker was started with other settings or data than the chief.
+        """
+        if not (folder / "run.json").is_file():
+            raise UsageError(
+                f"This worker does not see the run that worker 0 has in {folder}.",
+                expected="a --run_dir in a folder that all workers share.",
+            )
+        facts = read_json(folder / "run.json")
+        check_agrees(folder, facts, run_facts(config, dataset, init))
+        return cls(folder, facts, resumed=True)
 
     @classmethod
     def open(cls, folder: Path) -> "Run":

@@ -13,12 +13,15 @@ from fgtl.errors import UsageError
 
 SCHEMA = 1
 # Knobs that may differ when a run goes on: they change neither what is computed nor what is reported. (bad_records: up
-# to the first bad record both ways are the same, and a run that ended there must be able to go on.)
+# to the first bad record both ways are the same, and a run that ended there must be able to go on. recipe: what came out
+# of it is compared.)
 FREE = frozenset(
     {
         "run_dir",
         "records",
         "data_dir",
+        "recipe",
+        "steps_per_call",
         "log_every_steps",
         "checkpoint_every_seconds",
         "checkpoint_every_steps",
@@ -28,6 +31,7 @@ FREE = frozenset(
         "prefetch",
         "cache",
         "bad_records",
+        "allow_saved_model",
     }
 )
 
@@ -43,17 +47,21 @@ class DatasetFacts:
     counts: dict[str, int]
 
 
-def run_facts(config: Mapping[str, Any], dataset: DatasetFacts) -> dict[str, Any]:
+def run_facts(
+    config: Mapping[str, Any], dataset: DatasetFacts, init: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The content of run.json.
 
     Args:
         config: the resolved knobs (`Knobs.as_dict()`), a "seed" among them.
+        init: where the weights came from, when from another run: its "run" and its model's "sha256".
     """
     facts = {
         "schema": SCHEMA,
         "versions": {"fgtl": fgtl.__version__, "tensorflow": version("tensorflow"), "keras": version("keras")},
         "config": dict(config),
         "dataset": asdict(dataset),
+        "init": dict(init) if init else None,
         "seed": config.get("seed", 0),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -66,12 +74,27 @@ def check_agrees(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None
     if old.get("schema") != SCHEMA:
         raise UsageError(f"{folder} holds a run of another version of fgtl.", fix="Choose another --run_dir.")
     pairs = {f"--{name}": (old["config"].get(name), new["config"].get(name)) for name in old["config"] | new["config"]}
-    pairs = {name: pair for name, pair in pairs.items() if name.removeprefix("--") not in FREE}
-    pairs |= {name: (old["dataset"][name], new["dataset"][name]) for name in ("manifest_sha256", "counts")}
+    pairs = {name: pair for name, pair in pairs.items() if name.removeprefix("--") not in FREE | {"init_run"}}
+    pairs |= {name: (old["dataset"][name], new["dataset"][name]) for name in ("classes", "manifest_sha256", "counts")}
+    # By its content: the run that was started from may be spelled in another way, or have been moved.
+    pairs["--init_run"] = (_named_start(old), _named_start(new))
+    if _start_sha256(old) == _start_sha256(new):
+        del pairs["--init_run"]
     differing = [f"{name}: there {was!r}, now {now!r}" for name, (was, now) in sorted(pairs.items()) if was != now]
     if differing:
         raise UsageError(
             f"{folder} holds a run with other settings:\n    " + "\n    ".join(differing),
             expected="the settings it was started with, to go on with it.",
-            fix="Use those, or choose another --run_dir.",
+            fix="Use those, or choose another --run_dir. What may change at any time: "
+            + ", ".join(f"--{name}" for name in sorted(FREE))
+            + ".",
         )
+
+
+def _start_sha256(facts: Mapping[str, Any]) -> str | None:
+    return (facts.get("init") or {}).get("sha256")
+
+
+def _named_start(facts: Mapping[str, Any]) -> str | None:
+    init = facts.get("init")
+    return f"{init['run']} (model {init['sha256'][:12]})" if init else None

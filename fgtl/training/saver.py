@@ -4,10 +4,13 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+import tensorflow as tf
+
 from fgtl.errors import DataError
 from fgtl.training.best import Best, publish
 from fgtl.training.checkpoint import Checkpoints, Groups
 from fgtl.training.divergence import check_weights
+from fgtl.training.exchange import by_chief, check_same
 from fgtl.training.journal import Journal
 from fgtl.training.run import Stage
 from fgtl.training.settings import JournalKnobs
@@ -20,16 +23,27 @@ class Saver:
         stage: where they are.
         knobs: of them keep, checkpoint_every_steps and checkpoint_every_seconds are read.
         journal: whose lines a checkpoint must not be newer than.
+        strategy: of several worker processes all call the same methods at the same steps; the chief writes, the others
+            go on when it has.
     """
 
-    def __init__(self, stage: Stage, knobs: JournalKnobs, journal: Journal) -> None:
-        self._stage, self._knobs, self._journal = stage, knobs, journal
+    def __init__(
+        self, stage: Stage, knobs: JournalKnobs, journal: Journal, strategy: tf.distribute.Strategy | None = None
+    ) -> None:
+        self._stage, self._knobs, self._journal, self._strategy = stage, knobs, journal, strategy
         self._checkpoints = Checkpoints(stage.checkpoints, knobs.keep, stage.identity)
         self._saved, self._since = -1, time.monotonic()
 
     def newest(self) -> dict[str, Any] | None:
-        """State of the newest checkpoint that can be used, None when there is none at all."""
-        return self._checkpoints.newest()
+        """State of the newest checkpoint that can be used, None when there is none at all.
+
+        Raises:
+            DataError: there are some, and none can be used.
+            FgtlError: other worker processes see another one.
+        """
+        state = self._checkpoints.newest()
+        check_same(self._strategy, state["step"] if state else -1, "the newest checkpoint that they see")
+        return state
 
     def restore(self, step: int, groups: Groups, best: Best | None) -> None:
         """Load the variables of step-N and take back what was written after it."""
@@ -39,8 +53,12 @@ class Saver:
 
     def rewind(self, step: int, best: Best | None) -> None:
         """Take back log lines after `step`, and a best epoch that was found after it."""
-        self._journal.rewind(step)
-        publish(self._stage.best, best)
+
+        def take_back() -> None:
+            self._journal.rewind(step)
+            publish(self._stage.best, best)
+
+        by_chief(self._strategy, take_back, "take back what was written after the checkpoint")
 
     def is_due(self, step: int) -> bool:
         """Whether a checkpoint should follow `step`."""
@@ -60,13 +78,17 @@ class Saver:
         """
         check_weights(groups["model"], step - 1)
         state = state | {"best": asdict(best) if best else None}
-        if self._saved == step:
-            self._checkpoints.amend(step, state)
-        else:
-            self._journal.sync()
-            self._checkpoints.save(step, groups, state, best.step if best else None)
+
+        def write() -> None:
+            if self._saved == step:
+                self._checkpoints.amend(step, state)
+            else:
+                self._journal.sync()
+                self._checkpoints.save(step, groups, state, best.step if best else None)
+            publish(self._stage.best, best)
+
+        by_chief(self._strategy, write, "write the checkpoint")
         self._saved, self._since = step, time.monotonic()
-        publish(self._stage.best, best)
 
     def load_best(self, best: Best, groups: Groups) -> None:
         """Load the variables of the best epoch.

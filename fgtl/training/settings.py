@@ -15,6 +15,7 @@ class OptimizerKnobs(Knobs):
         choices=("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta", "ftrl", "adam", "adamw"),
     )
     momentum: float = flag(0.9, "of momentum, nesterov and rmsprop", low=0, high=1)
+    rmsprop_decay: float = flag(0.9, "decay of RMSProp's mean squared gradient", low=0, high=1)
     adam_beta1: float = flag(0.9, "decay of Adam's mean gradient", low=0, high=1)
     adam_beta2: float = flag(0.999, "decay of Adam's mean squared gradient", low=0, high=1)
     adam_epsilon: float = flag(1e-7, "added to the root of Adam's second moment", low=0)
@@ -24,11 +25,14 @@ class OptimizerKnobs(Knobs):
         "coupled: decay/2 * sum(w^2) in the loss; decoupled: rate * decay * w off the weight; auto: decoupled for adamw",
         choices=("auto", "coupled", "decoupled"),
     )
-    label_smoothing: float = flag(0.0, "share of the target spread over all classes", low=0, high=1)
+    label_smoothing: float = flag(0.0, "share of the target spread over all classes", low=0, high=0.99)
 
     clip_norm: float = flag(0.0, "longest gradient: its norm over all devices and variables; 0: any", low=0)
     layer_decay: float = flag(
-        1.0, "factor of the rate from one depth of the backbone to the next shallower one", low=0.01, high=1
+        1.0,
+        "factor of the rate from one tap of the backbone to the next shallower one; a ViT has four, its quarters",
+        low=0.01,
+        high=1,
     )
     head_rate: float = flag(1.0, "factor of the head's rate while everything is trained", low=0)
     ema_decay: float = flag(
@@ -94,7 +98,11 @@ class DeviceKnobs(Knobs):
     precision: str = flag(
         "float32", "of the layers; weights stay float32", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
-    jit: str = flag("auto", "compile forward and backward with XLA; auto: on GPUs", choices=("auto", "on", "off"))
+    jit: str = flag(
+        "auto",
+        "compile forward and backward with XLA; auto: on GPUs, but no SavedModels",
+        choices=("auto", "on", "off"),
+    )
     accumulate: int = flag(1, "parts that a device works through a batch in: less memory, the same update", low=1)
     steps_per_call: int = flag(1, "steps that are done before Python looks again", low=1)
     sync_bn: bool = flag(True, "several devices: batch statistics over the whole batch")

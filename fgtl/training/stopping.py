@@ -6,16 +6,23 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from fgtl.console import warn
+from fgtl.errors import Terminated
 
 
 class GracefulStop:
     """Context manager; `requested` becomes true at the first signal, the second one interrupts at once.
 
     Outside the main thread, where Python delivers no signals, it does nothing.
+
+    Attributes:
+        requested: whether a signal came.
+        reason: what to raise then: Terminated, or after Ctrl-C KeyboardInterrupt. Where another worker process was the
+            one to be asked, it is Terminated.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.reason: KeyboardInterrupt = Terminated()
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "GracefulStop":
@@ -30,7 +37,8 @@ class GracefulStop:
             signal.signal(one, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
+        reason = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
         if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
+            raise reason
+        self.requested, self.reason = True, reason
         warn("Stopping after this step, with a checkpoint. Once more to stop at once.")

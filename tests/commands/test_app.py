@@ -1,5 +1,6 @@
 """The command line as a person meets it: help, unknown verbs and flags, exit codes, start-up time."""
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fgtl.commands import train
 from fgtl.commands.app import VERBS, main
 from fgtl.commands.flags import HelpShown, parse
 from fgtl.errors import UsageError
@@ -78,6 +80,31 @@ def test_help_is_grouped_and_shows_defaults(capsys: pytest.CaptureFixture[str]) 
     assert "--batch_size N" in shown
     assert "images a step (64)" in shown
     assert "--[no]flip" in shown
+
+
+def test_typed_flags_are_remembered_as_given_also_those_in_a_flagfile(tmp_path: Path) -> None:
+    (tmp_path / "own.flags").write_text("--seed=0\n")
+    config = parse(Config, "x", [f"--flagfile={tmp_path / 'own.flags'}", "--flip", "--names=a", "p.jpg"])
+    assert config.given == {"seed": 0, "flip": True, "names": ("a",), "files": ("p.jpg",)}
+
+
+def test_help_of_train_is_short_and_says_where_the_rest_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    shown = capsys.readouterr().out
+    fields = [field.name for field in dataclasses.fields(train.Config)]
+    assert set(train.Config.often) <= set(fields)
+    assert len(shown.splitlines()) < 50
+    assert "--backbone BACKBONE" in shown
+    assert "adam_epsilon" not in shown
+    assert f"These are {len(train.Config.often)} of {len(fields)} flags: fgtl train --help all" in shown
+
+
+@pytest.mark.parametrize("words", [["--help", "all"], ["--helpfull"], ["--epochs=3", "--help", "all"]])
+def test_all_flags_of_train_are_there_for_who_asks(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *words]) == 0
+    shown = capsys.readouterr().out
+    names = [field.name for field in dataclasses.fields(train.Config)]
+    assert [name for name in names if f"--{name} " not in shown and f"--[no]{name} " not in shown] == []
 
 
 def test_an_unknown_verb_exits_2_and_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,7 +79,7 @@ def test_odd_pictures_are_seen_as_the_same_in_plain_rgb(
     from fgtl.training import inference
     from fgtl.training.run import Run
 
-    monkeypatch.setattr(inference, "load_classifier", lambda path: SeesPixels)
+    monkeypatch.setattr(inference, "load_classifier", lambda path, allowed: SeesPixels)
     with Image.open(next((drawn / "images").rglob("*.jpg"))) as picture:
         path = tmp_path / ("odd.jpg" if mode in ("L", "CMYK") else "odd.png")
         odd_and_plain(picture.convert("RGB"), mode, path).save(tmp_path / "plain.png")
@@ -87,6 +87,28 @@ def test_odd_pictures_are_seen_as_the_same_in_plain_rgb(
     assert (odd.problem, plain.problem) == (None, None)
     assert plain.probabilities.std() > 20, "pixels, 0 to 255"
     np.testing.assert_allclose(odd.probabilities, plain.probabilities, rtol=0, atol=tolerance)
+
+
+def test_several_views_are_averaged_file_by_file(
+    finished_run: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fgtl.data.many_views import VIEWS
+    from fgtl.data.views import loose_batches
+    from fgtl.training import inference
+    from fgtl.training.run import Run
+
+    monkeypatch.setattr(inference, "load_classifier", lambda path, allowed: SeesPixels)
+    monkeypatch.setattr(inference, "CHUNK", 4)
+    run, photos = Run.open(finished_run), sorted((drawn / "images").rglob("*.jpg"))[:5]
+    found = inference.RunPredictor(run, OddImages(), batch_size=2, views="ten")(photos)
+    files = [photo.read_bytes() for photo in photos]
+    pixels = [
+        np.concatenate([SeesPixels.probabilities(images) for images, _ in loose_batches(files, knobs, look)])
+        for knobs in [run.view_knobs(eval_batch_size=5)]
+        for look in VIEWS["ten"]
+    ]
+    assert np.std(pixels, axis=0).max() > 20, "the views differ"
+    np.testing.assert_allclose([one.probabilities for one in found], np.mean(pixels, axis=0), atol=1e-3)
 
 
 def test_a_picture_that_cannot_be_decoded_is_its_files_problem(

@@ -4,20 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
-
-from fgtl.commands.flags import parse
-from fgtl.commands.train import Config
-
-
-def test_every_recipe_is_made_of_flags_that_train_has() -> None:
-    recipes = [path for path in files("fgtl.recipes").iterdir() if path.name.endswith(".flags")]
-    assert recipes
-    for recipe in recipes:
-        parse(Config, "train", [f"--flagfile={recipe}"])
 
 
 @pytest.mark.slow

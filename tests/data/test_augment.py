@@ -12,7 +12,6 @@ from fgtl.data.quiet import import_tensorflow
 tf = import_tensorflow()
 
 from fgtl.data.augment import (  # noqa: E402
-    _can_fuse,
     colour,
     colour_by_kernel,
     colour_fused,
@@ -72,15 +71,8 @@ def test_the_darkest_pixels_are_clipped_to_black(way: Any) -> None:
 
 
 def test_where_xla_cannot_be_used_the_kernel_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> Any:
-        raise tf.errors.InvalidArgumentError(None, None, "not compilable")
-
-    monkeypatch.setattr("fgtl.data.augment.colour_fused", refuse)
-    _can_fuse.cache_clear()
-    try:
-        changed = both_ways(colour, picture(), np.float32(5), np.float32(1.2))
-    finally:
-        _can_fuse.cache_clear()
+    monkeypatch.setattr("fgtl.data.augment.can_fuse", lambda: False)
+    changed = both_ways(colour, picture(), np.float32(5), np.float32(1.2))
     np.testing.assert_array_equal(changed[1], colour_by_kernel(tf.constant(picture()), 5.0, 1.2))
 
 
@@ -121,3 +113,11 @@ def test_colour_follows_the_image_not_its_place() -> None:
     backward = draw_augmentation(keys(20)[::-1], sides, sides, InputKnobs())
     for field in dataclasses.fields(forward):
         np.testing.assert_array_equal(getattr(forward, field.name), getattr(backward, field.name)[::-1])
+
+
+def test_slow_colour_draws_hue_contrast_and_order_and_leaves_the_other_draws() -> None:
+    fast, slow = drawn(5000).looks, drawn(5000, colour="slow").looks
+    np.testing.assert_array_equal(slow[:, :3], fast)
+    np.testing.assert_allclose(np.quantile(slow[:, 3], [0, 0.25, 0.75, 1]), [-0.2, -0.1, 0.1, 0.2], atol=0.01)
+    np.testing.assert_allclose(np.quantile(slow[:, 4], [0, 0.25, 0.75, 1]), [0.5, 0.75, 1.25, 1.5], atol=0.03)
+    assert np.bincount(slow[:, 5].astype(int)).tolist() == pytest.approx([1250] * 4, rel=0.1)

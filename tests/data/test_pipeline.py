@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.datasets import Card
 from fgtl.downloads import FolderTree
-from fgtl.errors import InputError
+from fgtl.errors import InputError, UsageError
 
 tf = import_tensorflow()
 
@@ -276,6 +277,126 @@ def test_a_converted_folder_is_read_as_its_files_are(tmp_path: Path, files: list
     np.testing.assert_array_equal(images, np.concatenate([part[0] for part in batches(loose_batches(loose, knobs()))]))
     trained = np.concatenate([labels for _, labels in batches(training_batches(selection, knobs(), steps=range(5)))])
     assert sorted(trained[:23]) == sorted(selection.labels)
+
+
+EVERYTHING: dict[str, Any] = {
+    "batch_size": 6,
+    "colour": "slow",
+    "randaugment_layers": 1,
+    "erasing": 0.5,
+    "mixup": 0.2,
+    "cutmix": 1.0,
+    "sampling": "balanced",
+}
+
+
+def test_with_everything_on_a_later_start_other_threads_and_two_workers_see_the_same(files: list[bytes]) -> None:
+    records = Records(files)
+    records.labels = np.minimum(records.labels, 3)
+    whole = batches(training_batches(records, knobs(threads=1, **EVERYTHING), steps=range(10)))
+    assert_same(batches(training_batches(records, knobs(threads=4, **EVERYTHING), steps=range(4, 10))), whole[4:])
+    for replaced in (knobs(bad_records="skip", **EVERYTHING), knobs(cache="ram", **EVERYTHING)):
+        assert_same(batches(training_batches(records, replaced, steps=range(3))), whole[:3])
+    options = knobs(**{**EVERYTHING, "batch_size": 12})
+    once = batches(training_batches(records, options, steps=range(5)))
+    workers = [batches(training_batches(records, options, steps=range(5), part=(i, 2))) for i in range(2)]
+    both = zip(*workers, strict=True)
+    assert_same(once, [tuple(map(np.concatenate, zip(*parts, strict=True))) for parts in both])
+    for images, _, _ in whole:
+        assert 0 <= images.min() < images.max() <= 255
+
+
+def test_mixes_come_as_a_third_part_only_when_images_are_to_be_mixed(files: list[bytes]) -> None:
+    plain = batches(training_batches(Records(files), knobs(batch_size=6), steps=range(4)))
+    mixed = training_batches(Records(files), knobs(batch_size=6, mixup=0.2), steps=range(4))
+    assert [spec.shape.as_list() for spec in mixed.element_spec] == [[6, 12, 12, 3], [6], [6, 5]]
+    assert_same([parts[:2] for parts in batches(mixed)], plain)
+    for _, _, mixes in batches(mixed):
+        np.testing.assert_array_equal(mixes[::2], mixes[1::2])
+    for batch_size, part in ((7, (0, 1)), (6, (0, 2))):
+        with pytest.raises(UsageError, match="the pairs of --mixup or --cutmix"):
+            training_batches(Records(files), knobs(batch_size=batch_size, cutmix=1.0), steps=range(1), part=part)
+
+
+def test_erasing_changes_nothing_outside_its_rectangle(files: list[bytes]) -> None:
+    plain = seen(training_batches(Records(files), knobs(), steps=range(9)))
+    erased = seen(training_batches(Records(files), knobs(erasing=1.0), steps=range(9)))
+    for key, image in erased.items():
+        changed = (image != plain[key]).any(axis=-1)
+        assert changed.any()
+        np.testing.assert_array_equal(image[changed], 128)
+
+
+def test_randaugment_leaves_window_mirror_and_colour_as_they_were(files: list[bytes]) -> None:
+    plain = seen(training_batches(Records(files), knobs(), steps=range(9)))
+    still = knobs(randaugment_layers=1, randaugment_magnitude=0)
+    augmented = seen(training_batches(Records(files), still, steps=range(9)))
+    # Without magnitude all but 3 of the 14 operations leave an image alone (posterize: all but its fractions).
+    same = [np.abs(augmented[key] - image).max() <= 0.5 for key, image in plain.items()]
+    assert 0.6 < np.mean(same) < 1
+
+
+def test_an_image_that_comes_again_in_an_epoch_looks_different(files: list[bytes]) -> None:
+    records = Records(files)
+    rare = records.labels == 7
+    records.labels = rare.astype(np.int32)
+    # 23 positions: the one image of the rare class stands on 11 or 12 of them.
+    ((images, labels),) = batches(training_batches(records, knobs(batch_size=23, sampling="balanced"), steps=range(1)))
+    shown = images[labels == 1]
+    assert len(shown) in (11, 12)
+    for row in range(len(shown)):
+        assert all(np.abs(shown[row] - shown[other]).max() > 1 for other in range(row))
+
+
+def test_fast_shows_the_same_images_in_any_order_and_the_others_keep_it(files: list[bytes]) -> None:
+    def sorted_images(determinism: str, **changed: Any) -> np.ndarray:
+        options = knobs(determinism=determinism, threads=4, **changed)
+        images = np.concatenate(
+            [part[0] for part in batches(training_batches(Records(files), options, steps=range(9)))]
+        )
+        rows = images.reshape(len(images), -1)
+        return rows[np.lexsort(rows.T)]
+
+    for changed in ({}, {"bad_records": "skip"}):
+        np.testing.assert_array_equal(sorted_images("fast", **changed), sorted_images("order", **changed))
+    for determinism, expected in (("fast", False), ("order", True), ("strict", True)):
+        dataset = training_batches(Records(files), knobs(determinism=determinism), steps=range(2))
+        assert dataset.options().deterministic is expected
+
+
+def test_a_late_image_lets_others_pass_in_fast_only() -> None:
+    from fgtl.data.image_stream import Source, image_stream
+
+    payload = Records([encoded(np.zeros((8, 8, 3), np.uint8), "png")]).payloads[0]
+
+    def prepare(first: int, last: int) -> tuple[np.ndarray, ...]:
+        count = last - first
+        windows = np.tile(np.array([0, 0, 8, 8], np.int32), (count, 1))
+        return np.array([payload] * count, object), windows, np.arange(first, last, dtype=np.int32)
+
+    def finish(pixels: Any, place: Any) -> tuple[Any, ...]:
+        def wait(place: np.ndarray) -> np.ndarray:
+            time.sleep(0.3 if place == 0 else 0)
+            return place
+
+        return (tf.numpy_function(wait, [place], tf.int32),)
+
+    for ordered in (True, False):
+        source = Source(12, prepare, (tf.TensorSpec((), tf.int32),))
+        stream = image_stream(source, finish, dct="", threads=2, ordered=ordered)
+        places = [int(place) for (place,) in stream]
+        assert sorted(places) == list(range(12))
+        assert (places == list(range(12))) is ordered
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_images_of_a_pixel_or_a_row_go_through_everything(kind: str) -> None:
+    tiny = Records([encoded(picture(1, height, width), kind) for height, width in ((1, 1), (2, 300), (300, 1), (1, 5))])
+    for options in (knobs(batch_size=4), knobs(**{**EVERYTHING, "batch_size": 4})):
+        for images, *_ in batches(training_batches(tiny, options, steps=range(12))):
+            assert np.isfinite(images).all()
+            assert 0 <= images.min() <= images.max() <= 255
+    assert len(batches(evaluation_batches(tiny, knobs()))) == 1
 
 
 def test_nothing_to_read_is_an_error() -> None:

@@ -59,7 +59,15 @@ def test_logits_are_float32_under_mixed_precision() -> None:
 
 
 def test_the_config_makes_the_same_head() -> None:
-    head = LinearHead(7, dropout=0.2, label_smoothing=0.1, initializer="zeros")
+    head = LinearHead(7, dropout=0.2, label_smoothing=0.1, initializer="zeros", aux_weight=0.4)
     again = LinearHead.from_config(head.get_config())
     assert again.get_config() == head.get_config()
-    assert (again.classes, again.rate, again.label_smoothing) == (7, 0.2, 0.1)
+    assert (again.classes, again.rate, again.label_smoothing, again.aux_weight) == (7, 0.2, 0.1, 0.4)
+
+
+def test_labels_may_be_distributions() -> None:
+    head = LinearHead(4, label_smoothing=0.1)
+    outputs = head({}, FEATURES)
+    rows = np.eye(4, dtype="float32")[LABELS]
+    expected = float(head.loss(outputs, LABELS)["cross_entropy"])
+    assert float(head.loss(outputs, rows)["cross_entropy"]) == pytest.approx(expected, rel=1e-6)

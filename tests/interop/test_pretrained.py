@@ -147,7 +147,7 @@ def test_other_files_are_named(source: Backbone, wire: Any, tmp_path: Path) -> N
         load("x.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 600)
     with pytest.raises(DataError, match="damaged zip archive"):
         load("x.keras", b"PK\x03\x04 and no more")
-    with pytest.raises(UsageError, match="read for efficientnet_lite0 only, not mobilenet_v2"):
+    with pytest.raises(UsageError, match="does not know what the layers of mobilenet_v2 are called in torch"):
         load("x.pth", wire.checkpoint({"a": np.zeros(2, "float32")}, legacy=True))
     source.trunk.save(tmp_path / "trunk.keras")
     with pytest.raises(DataError, match="that fgtl did not make"):

@@ -1,6 +1,7 @@
 """Smoothed cross-entropy against the formula."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -33,6 +34,43 @@ def test_equals_the_formula(batch: int, classes: int, smoothing: float, scale: f
     unweighted = float(smoothed_cross_entropy(logits, labels, smoothing))
     expected = slow_cross_entropy(logits, labels, smoothing, np.ones(batch))
     assert unweighted == pytest.approx(expected, rel=2e-5, abs=2e-5)
+
+
+def slow_against_distributions(logits: np.ndarray, targets: np.ndarray, smoothing: float, weights: np.ndarray) -> float:
+    """The formula for any distribution: the expected loss of a label that is drawn from each row of targets."""
+    total = 0.0
+    for row, (target, weight) in enumerate(zip(targets, weights, strict=True)):
+        for label, probability in enumerate(target):
+            loss = slow_cross_entropy(logits[row : row + 1], np.array([label]), smoothing, np.ones(1))
+            total += weight * probability * loss
+    return total / weights.sum()
+
+
+@settings(deadline=None)
+@given(st.integers(1, 7), st.integers(2, 9), st.floats(0, 0.9), st.integers(0, 2**31))
+def test_distributions_lose_what_a_label_drawn_from_them_is_expected_to(
+    batch: int, classes: int, smoothing: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 5, (batch, classes)).astype("float32")
+    targets = rng.dirichlet(np.full(classes, 0.3), batch).astype("float32")
+    weights = rng.uniform(0.1, 2, batch).astype("float32")
+    loss = float(smoothed_cross_entropy(logits, targets, smoothing, weights))
+    expected = slow_against_distributions(logits, targets, smoothing, weights)
+    assert loss == pytest.approx(expected, rel=2e-5, abs=2e-5)
+    unweighted = float(smoothed_cross_entropy(logits, targets, smoothing))
+    expected = slow_against_distributions(logits, targets, smoothing, np.ones(batch))
+    assert unweighted == pytest.approx(expected, rel=2e-5, abs=2e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_one_hot_rows_lose_exactly_what_their_classes_do(smoothing: float) -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(0, 9, (50, 11)).astype("float32"), rng.integers(0, 11, 50)
+    rows = np.eye(11, dtype="float32")[labels]
+    assert float(smoothed_cross_entropy(logits, rows, smoothing)) == float(
+        smoothed_cross_entropy(logits, labels, smoothing)
+    )
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -72,7 +110,8 @@ def test_half_precision_logits_are_computed_in_float32() -> None:
 def test_says_what_came_and_what_was_expected() -> None:
     with pytest.raises(InputError, match=r"logits has shape \(3,\)[\s\S]*\(B, K\)"):
         smoothed_cross_entropy(np.zeros(3), np.zeros(3, int))
-    with pytest.raises(InputError, match="not one-hot"):
-        smoothed_cross_entropy(np.zeros((3, 4)), np.zeros((3, 4)))
+    for wrong in (np.zeros((3, 5)), np.zeros((3, 4, 1)), np.zeros(())):
+        with pytest.raises(InputError, match=rf"labels has shape {re.escape(str(wrong.shape))}[\s\S]*or \(B, 4\)"):
+            smoothed_cross_entropy(np.zeros((3, 4)), wrong)
     with pytest.raises(InputError, match=r"smoothing=1\.0"):
         smoothed_cross_entropy(np.zeros((3, 4)), np.zeros(3, int), 1.0)

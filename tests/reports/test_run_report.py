@@ -14,7 +14,8 @@ from fgtl.commands.app import main
 from fgtl.errors import DataError
 from fgtl.files import read_json, write_json
 from fgtl.reports.headline import duration, percent
-from fgtl.reports.metrics import evaluate_predictions
+from fgtl.reports.hierarchy import Taxonomy
+from fgtl.reports.metrics import Evaluation, evaluate_predictions
 from fgtl.reports.predictions import Predictions, write_evaluation
 from fgtl.reports.run_report import write_report
 from fgtl.training.best import Best
@@ -185,6 +186,54 @@ def test_mistakes_that_are_not_among_the_most_confident_are_shown_as_furthest_of
     result = evaluate_predictions(probabilities, labels, evaluated.records.class_names)
     write_evaluation(evaluated.run_dir / "eval", "test", result, Predictions(test.ids, labels, probabilities))
     assert "Furthest off" in page(evaluated).text
+
+
+def detailed(evaluated) -> None:
+    path = evaluated.run_dir / "eval" / "test.json"
+    written = read_json(path)
+    paths = [("bird", name) for name in "abc"] + [("fish", name) for name in "de"]
+    result = Evaluation.from_dict(written).detailed((500, 100, 99, 3, 0), 100, Taxonomy(paths))
+    write_json(path, written | result.as_dict())
+
+
+def test_head_tail_and_taxonomy_are_shown_where_they_are_known(evaluated):
+    before = page(evaluated)
+    assert "Head and tail" not in before.text and "Right at which level" not in before.text
+    detailed(evaluated)
+    found = page(evaluated)
+    assert len(found.all("svg")) == len(before.all("svg")) + 2
+    parts = read_json(evaluated.run_dir / "eval" / "test.json")["head_tail"]
+    for name in ("head", "tail"):
+        assert f"{percent(parts[name]['accuracy'])} of {parts[name]['images']} images" in found.text
+    assert "1 class has no training image" in found.text
+    assert "lowest common ancestor" in found.text
+
+
+def test_classes_that_are_absent_are_counted_beside_the_mean_over_classes(evaluated):
+    path = evaluated.run_dir / "eval" / "test.json"
+    test = evaluated.records.select("test[:12]")
+    result = evaluate_predictions(np.eye(5)[test.labels], test.labels, evaluated.records.class_names)
+    path.unlink()
+    write_json(path, {"split": "test"} | result.as_dict())
+    assert result.classes_absent == 2
+    found = page(evaluated).text
+    assert "2 are absent" in found and "2 of 5 classes have no images in this split" in found
+
+
+def test_watched_checkpoints_are_a_curve(evaluated):
+    before = len(page(evaluated).all("svg"))
+    line = {"step": 4, "epoch": 1.0, "top1": 0.5, "loss": 1.0}
+    (evaluated.run_dir / "eval" / "validation-steps.jsonl").write_text(json.dumps(line) + "\n")
+    found = page(evaluated)
+    assert "fgtl evaluate --watch" in found.text and len(found.all("svg")) == before + 1
+
+
+def test_several_views_are_another_evaluation_of_the_split(evaluated):
+    folder = evaluated.run_dir / "eval"
+    write_json(folder / "test-ten.json", read_json(folder / "test.json") | {"views": "ten"})
+    found = page(evaluated).text
+    assert "split test, each once" in found and "test, ten views" in found
+    assert f"fgtl evaluate --run_dir={evaluated.run_dir} --split=test --views=ten\n" in found
 
 
 def test_crops_of_the_run_are_shown(evaluated):

@@ -20,10 +20,10 @@ SIZE, CLASSES = 12, 3
 class TinyClassifier(keras.Model):
     """Backbone and head with the interface of `fgtl.heads.classifier.Classifier`, small enough to compile in no time."""
 
-    def __init__(self, dropout: float = 0.5, classes: int = CLASSES) -> None:
+    def __init__(self, dropout: float = 0.5, classes: int = CLASSES, *, conv_bias: bool = False) -> None:
         image = keras.Input((SIZE, SIZE, 3))
         x = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
-        x = keras.layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
+        x = keras.layers.Conv2D(4, 3, strides=2, use_bias=conv_bias, name="conv")(x)
         x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9, name="bn")(x))
         features = keras.layers.GlobalAveragePooling2D()(x)
         backbone = keras.Model(image, {"taps": {"last": x}, "features": features})
@@ -68,6 +68,16 @@ class Images:
             return tf.gather(self.images, rows), tf.gather(self.labels, rows)
 
         return tf.data.Dataset.range(steps.start, steps.stop).map(batch)
+
+    def mixed_batches(self, steps: range) -> tf.data.Dataset:
+        """The same with a mix for each row: MixUp, CutMix and none, by pairs and by step."""
+        kinds = np.float32([[0.7, 0, 0, 0, 0], [1 - 30 / SIZE**2, 2, 3, 5, 6], [1, 0, 0, 0, 0], [0.4, 0, 0, 0, 0]])
+        pairs = tf.range(self.batch_size, dtype=tf.int64) // 2
+
+        def mix(step: Any, batch: tuple[Any, Any]) -> tuple[Any, Any, Any]:
+            return (*batch, tf.gather(kinds, (step + pairs) % len(kinds)))
+
+        return tf.data.Dataset.zip(tf.data.Dataset.range(steps.start, steps.stop), self.batches(steps)).map(mix)
 
     def evaluation(self, batch_size: int, bad: tuple[int, ...] = ()) -> tf.data.Dataset:
         """Padded to full batches by rows of weight 0; those of `bad` images have none either."""

@@ -6,6 +6,7 @@ Prints one JSON object: the largest differences between one replica and two, and
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -35,18 +36,18 @@ spec.loader.exec_module(tiny)
 TWO = pick_strategy(("cpu:0", "cpu:1"))
 
 
-def build(strategy, dropout=0.0):
+def build(strategy, dropout=0.0, conv_bias=False):
     keras.utils.set_random_seed(7)
     with scope_of(strategy):
-        return tiny.TinyClassifier(dropout)
+        return tiny.TinyClassifier(dropout, conv_bias=conv_bias)
 
 
-def train(strategy, folder, images, epochs=1, **knobs):
+def train(strategy, folder, images, epochs=1, batches=None, conv_bias=False, **knobs):
     Path(folder).mkdir(exist_ok=True)
-    model = build(strategy)
+    model = build(strategy, conv_bias=conv_bias)
     config = tiny.Config(epochs=epochs, schedule="fixed", **knobs)
     plan = plan_training(config, images=images.count, batch_size=images.batch_size)
-    Trainer(model, plan, config, Stage(Path(folder), "same"), strategy).run(images.batches)
+    Trainer(model, plan, config, Stage(Path(folder), "same"), strategy).run(batches or images.batches)
     return model
 
 
@@ -106,6 +107,58 @@ def overflow_on_one_replica():
     return float(optimizer.dynamic_scale.numpy()), bool(np.array_equal(before, model.head.logits.kernel.value.numpy()))
 
 
+AT_ONCE = {"ema_decay": 0.9, "clip_norm": 0.2, "steps_per_call": 2}
+SLICED = {"accumulate": 2, "tuned_bn": "inference", "clip_norm": 0.2}
+
+
+def recipe(found):
+    """Averages, clipping, several steps a call and mixed pairs together; slices; each with one device and with two."""
+    images = tiny.Images()
+    for name, knobs in (("at once", AT_ONCE), ("sliced", SLICED)):
+        one, two, unclipped = (
+            train(strategy, f"{name} {place}", images, batches=images.mixed_batches, **knobs | more)
+            for place, (strategy, more) in enumerate([(None, {}), (TWO, {}), (None, {"clip_norm": 0.0})])
+        )
+        found[name] = difference(one, two)
+        found[f"{name}, not clipped"] = difference(one, unclipped)
+
+
+def adamw():
+    """Differences between one device and two by variable, with a bias that batch normalisation takes away again."""
+    images = tiny.Images()
+    found = {}
+    for optimizer in ("sgd", "adamw"):
+        knobs = {"optimizer": optimizer, "learning_rate": 0.01, "epochs": 4, "conv_bias": True}
+        one, two = train(None, f"{optimizer} 1", images, **knobs), train(TWO, f"{optimizer} 2", images, **knobs)
+        pairs = list(zip(one.variables, two.variables, strict=True))
+        found[optimizer] = {a.path.split("/", 1)[-1]: float(np.abs(a.numpy() - b.numpy()).max()) for a, b in pairs}
+    return found
+
+
+def unsynchronised(found):
+    """Each replica's batch statistics of its own: what becomes of their moving means, with averages over the steps."""
+    images = tiny.Images()
+    knobs = {"sync_bn": False, "ema_decay": 0.9, "epochs": 2}
+    model = train(TWO, "apart", images, **knobs, checkpoint_every_steps=3, keep=9)
+    found["copies apart"] = max(
+        float(np.abs(np.asarray(first) - np.asarray(second)).max())
+        for first, second in (TWO.experimental_local_results(variable.value) for variable in model.variables)
+    )
+    # As a file has it: the first replica's copies.
+    saved = build(None)
+    for variable, shared in zip(saved.variables, model.variables, strict=True):
+        variable.assign(shared.value.numpy())
+    (shared, _), (alone, _) = (
+        predict_probabilities(one, images.evaluation(16), images.count, strategy)
+        for one, strategy in ((model, TWO), (saved, None))
+    )
+    found["saved and validated"] = float(np.abs(shared - alone).max())
+    # Killed after step 6 of 10.
+    for step in (9, 10):
+        shutil.rmtree(Path("apart", "checkpoints", f"step-{step}"))
+    found["resumed"] = difference(model, train(TWO, "apart", images, **knobs, checkpoint_every_steps=3, keep=9))
+
+
 def message_of(strategy, **knobs):
     try:
         train(strategy, "refused", tiny.Images(batch_size=knobs.pop("batch_size", 8)), **knobs)
@@ -119,6 +172,7 @@ def small_network():
     found = {"replicas": replicas_of(TWO)}
     one, two = train(None, "one", images), train(TWO, "two", images)
     found["weights"] = difference(one, two)
+    unsynchronised(found)
     found["without sync_bn"] = difference(one, train(TWO, "unsynchronised", images, sync_bn=False))
     found["metrics"] = [
         [json.loads(line) for line in Path(name, "metrics.jsonl").read_text().splitlines()] for name in ("one", "two")
@@ -142,6 +196,7 @@ def small_network():
     found["scale after overflow"], found["untouched by overflow"] = overflow_on_one_replica()
     found["jit with sync_bn"] = message_of(TWO, jit="on")
     found["odd batch"] = message_of(TWO, batch_size=7)
+    recipe(found)
     return found
 
 
@@ -158,4 +213,6 @@ def compiled():
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        print(json.dumps({"real": real_network, "compiled": compiled}.get(sys.argv[-1], small_network)()))
+        print(
+            json.dumps({"real": real_network, "compiled": compiled, "adamw": adamw}.get(sys.argv[-1], small_network)())
+        )

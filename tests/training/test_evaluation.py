@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import DataError, InputError
-from fgtl.training import predictions
+from fgtl.training import evaluation, predictions
 from fgtl.training.evaluation import Predictor, predict_probabilities, validation_figures
 from fgtl.training.predictions import predict_selection
 
@@ -121,13 +121,33 @@ class FromMemory:
 
 
 def test_an_image_that_is_missing_without_a_reason_is_an_error(fresh_model, images, monkeypatch):
-    monkeypatch.setattr(predictions, "evaluation_batches", lambda selection, knobs: images.evaluation(8, (5,)))
+    monkeypatch.setattr(predictions, "evaluation_batches", lambda selection, knobs, look: images.evaluation(8, (5,)))
     known = FromMemory(images.count, {"image 5"})
     seen, probabilities = predict_selection(Predictor(fresh_model()), known, ViewKnobs())
     assert len(seen) == len(probabilities) == 39
     assert "image 5" not in seen
     with pytest.raises(DataError, match="1 of 40 images are missing, the first image 5"):
         predict_selection(Predictor(fresh_model()), FromMemory(images.count, set()), ViewKnobs())
+
+
+@pytest.mark.parametrize(("count", "workers"), [(40, 1), (40, 3), (41, 2), (3, 3), (2, 3)])
+def test_the_shares_of_all_workers_are_each_image_once(monkeypatch, count, workers):
+    """Those that are too few to divide are predicted by all, and counted once."""
+    shares = []
+    for worker in range(workers):
+        monkeypatch.setattr(evaluation, "worker_part", lambda strategy, worker=worker: (worker, workers))
+        shares.append(Predictor(SaysTheLast(2)).share(count))
+    assert all(len(share) > 0 for share in shares)
+    together = [np.concatenate([np.array(share) for share in shares])]
+    monkeypatch.setattr(
+        evaluation,
+        "gathered",
+        lambda strategy, own: together[0][:, None] if own.dtype == np.int64 else together[0][:, None].astype("float32"),
+    )
+    own = np.array(shares[0])
+    rows, probabilities = Predictor(SaysTheLast(2)).joined(own, own[:, None].astype("float32"))
+    assert rows.tolist() == list(range(count))
+    assert probabilities[:, 0].tolist() == list(range(count))
 
 
 def test_validation_figures_of_three_images():

@@ -42,6 +42,15 @@ def test_what_is_no_number_is_null_and_floats_survive(journal):
     assert json.loads(journal.path.read_text().splitlines()[-1]) == {"step": 50, "loss": None, "rate": 0.1 + 0.2}
 
 
+def test_the_journal_of_a_worker_that_is_not_the_chief_changes_nothing(journal):
+    before = journal.path.read_bytes()
+    silent = Journal(journal.path, writes=False)
+    silent.append({"step": 40})
+    silent.rewind(10)
+    silent.sync()
+    assert journal.path.read_bytes() == before
+
+
 def test_nothing_there_is_nothing_to_rewind(tmp_path):
     journal = Journal(tmp_path / "metrics.jsonl")
     journal.rewind(3)

@@ -10,10 +10,14 @@ import pytest
 import tensorflow as tf
 
 from fgtl.errors import DataError, FgtlError, InputError
+from fgtl.heads.classifier import Classifier
+from fgtl.heads.linear import LinearHead
+from fgtl.models.backbone import build_network
 from fgtl.training.evaluation import Predictor, validation_figures
 from fgtl.training.loop import Trainer
 from fgtl.training.plan import plan_training
 from fgtl.training.run import Stage
+from fgtl.training.step import TrainStep
 
 
 @pytest.fixture
@@ -139,11 +143,23 @@ def test_phases_have_their_own_rate_and_optimizer(config, train, stage, images):
     assert images.asked == [range(15)]
 
 
-@pytest.mark.parametrize(("mode", "step"), [("all", 4), ("head_then_all", 5), ("head_then_all", 8)])
+AVERAGED = {"ema_decay": 0.9, "clip_norm": 0.5, "steps_per_call": 2}
+
+
+@pytest.mark.parametrize(
+    ("mode", "step", "more"),
+    [
+        ("all", 4, {}),
+        ("head_then_all", 5, {}),
+        ("head_then_all", 8, {}),
+        ("all", 4, AVERAGED),
+        ("head_then_all", 8, AVERAGED),
+    ],
+)
 def test_a_killed_run_ends_bit_equal_and_logs_each_step_once(
-    config, train, stage, other_stage, images, values, mode, step
+    config, train, stage, other_stage, images, values, mode, step, more
 ):
-    knobs = config(mode=mode, checkpoint_every_steps=2, optimizer="adam", learning_rate=0.01)
+    knobs = config(mode=mode, checkpoint_every_steps=2, optimizer="adam", learning_rate=0.01, **more)
     whole, _ = train(knobs, into=other_stage)
     with pytest.raises(tf.errors.InvalidArgumentError, match="killed"):
         train(knobs, batches=killed_at(step, images.batches))
@@ -153,6 +169,9 @@ def test_a_killed_run_ends_bit_equal_and_logs_each_step_once(
     for one, other in zip(values(whole.model), values(resumed.model), strict=True):
         np.testing.assert_array_equal(one, other)
     for one, other in zip(whole._active.optimizer.variables, resumed._active.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert whole.load_best() == resumed.load_best()
+    for one, other in zip(values(whole.model), values(resumed.model), strict=True):
         np.testing.assert_array_equal(one, other)
     assert without_rates(lines_of(stage)) == without_rates(lines_of(other_stage))
     assert stage.best.read_text() == other_stage.best.read_text()
@@ -230,9 +249,11 @@ def test_a_refit_ends_after_the_chosen_epoch_with_the_rates_of_the_whole_plan(co
     assert rates[0] == rates[1][:10]
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(config, train, images, stage):
+@pytest.mark.parametrize("steps_per_call", [1, 5])
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(config, train, images, stage, steps_per_call):
+    knobs = config(checkpoint_every_steps=4, steps_per_call=steps_per_call, log_every_steps=100)
     with pytest.raises(FgtlError, match=r"(?s)became nan at step 6.*learning_rate"):
-        train(config(checkpoint_every_steps=4), batches=with_nan_at(6, images.batches), validated=False)
+        train(knobs, batches=with_nan_at(6, images.batches), validated=False)
     assert [path.name for path in stage.checkpoints.iterdir()] == ["step-4"]
 
 
@@ -285,9 +306,69 @@ def test_ctrl_c_ends_between_two_steps_with_a_checkpoint(config, train, images, 
     assert images.asked[-1] == range(4, 10)
 
 
-def test_batches_that_end_early_are_an_error(config, train, images):
+@pytest.mark.parametrize("steps_per_call", [1, 3])
+def test_batches_that_end_early_are_an_error(config, train, images, steps_per_call):
     with pytest.raises(InputError, match="ended before step 2"):
-        train(config(), batches=lambda steps: images.batches(range(2)))
+        train(config(steps_per_call=steps_per_call), batches=lambda steps: images.batches(range(2)))
+
+
+def test_several_steps_per_call_are_the_same_training(config, train, stage, other_stage, values):
+    # Five steps an epoch: calls of 4 end at each multiple of 3 and 4 and at each epoch's end.
+    knobs = {"mode": "head_then_all", "epochs": 2, "checkpoint_every_steps": 4, "keep": 9, "ema_decay": 0.9}
+    one, outcome = train(config(**knobs), into=other_stage)
+    several, again = train(config(**knobs, steps_per_call=4))
+    assert again == outcome
+    for a, b in zip(values(one.model), values(several.model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert without_rates(lines_of(stage)) == without_rates(lines_of(other_stage))
+    assert {p.name for p in stage.checkpoints.iterdir()} == {p.name for p in other_stage.checkpoints.iterdir()}
+    assert stage.best.read_text() == other_stage.best.read_text()
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_train_batch_begin", "on_epoch_end"])
+def test_a_callback_between_steps_sees_each_of_them(config, train, monkeypatch, hook):
+    seen, counts = [], []
+    count_of = TrainStep.run
+    monkeypatch.setattr(TrainStep, "run", lambda step, data, n: counts.append(n) or count_of(step, data, n))
+    callback = type("Sees", (keras.callbacks.Callback,), {hook: lambda self, number, logs=None: seen.append(number)})
+    knobs = config(epochs=1, steps_per_call=4, log_every_steps=100)
+    train(knobs, validated=False, callbacks=[callback()])
+    between = "batch" in hook
+    assert seen == (list(range(5)) if between else [0])
+    assert counts == ([] if between else [4, 1])
+
+
+def test_with_averages_these_are_validated_chosen_and_left_in_the_model(config, train, images, stage, other_stage):
+    def top1_and_loss(model):
+        figures = validation_figures(*Predictor(model)(images.evaluation(16), images.count), ["a", "b", "c"])
+        return figures["top1"], figures["loss"]
+
+    knobs = {"epochs": 3, "learning_rate": 0.3, "select_by": "loss", "keep": 9, "checkpoint_every_steps": 5}
+    train(config(**knobs), into=other_stage)
+    averaged, outcome = train(config(**knobs, ema_decay=0.999))
+    lines, plain_lines = (
+        [line for line in lines_of(place) if "validation/loss" in line] for place in (stage, other_stage)
+    )
+    # The training itself is the same, what is validated is not.
+    assert all(a["validation/loss"] != b["validation/loss"] for a, b in zip(lines, plain_lines, strict=True))
+    last, own = (stage.checkpoints / "step-15" / "arrays.npz", other_stage.checkpoints / "step-15" / "arrays.npz")
+    with np.load(last) as one, np.load(own) as other:
+        for key in other.files:
+            np.testing.assert_array_equal(one[key], other[key])
+        assert {key.split("/")[0] for key in one.files} == {"model", "optimizer", "ema", "ema_updates"}
+    assert top1_and_loss(averaged.model)[1] == pytest.approx(lines[-1]["validation/loss"], rel=1e-6)
+    assert averaged.load_best() == outcome.best
+    assert top1_and_loss(averaged.model)[1] == pytest.approx(outcome.best.value, rel=1e-6)
+
+
+def test_a_run_without_validation_leaves_its_averages_also_when_it_was_finished_before(config, train):
+    knobs = config(ema_decay=0.9)
+    first, _ = train(knobs, validated=False)
+    again, _ = train(knobs, validated=False)
+    assert first._ema.variables
+    for variable, shadow, other in zip(first._ema.variables, first._ema.shadows, again._ema.variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), other.numpy())
+        assert not np.array_equal(variable.numpy(), shadow.numpy())  # the last weights stand in their place
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(
@@ -319,3 +400,68 @@ def test_curves_get_what_the_lines_hold_and_can_be_read_at_once(config, train, s
     train(config(epochs=2, log_every_steps=2), scalars=curves, validated=False)
     assert len(curves.points) == curves.readable == 5
     assert curves.points == [{k: v for k, v in line.items() if k not in ("epoch", "phase")} for line in lines_of(stage)]
+
+
+def test_the_warm_up_of_averages_goes_on_in_the_next_phase_and_after_a_kill(config, train, images, stage):
+    # After 5 steps of the head phase: had the count begun anew, d would be 0.1 in step 5 and 4/13 in step 8.
+    knobs = config(mode="head_then_all", checkpoint_every_steps=1, keep=99, ema_decay=0.9999)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="killed"):
+        train(knobs, batches=killed_at(8, images.batches))
+    trainer, _ = train(knobs)
+
+    def arrays(step):
+        with np.load(stage.checkpoints / f"step-{step}" / "arrays.npz") as archive:
+            return dict(archive)
+
+    kernel = [v is trainer.model.head.logits.kernel for v in trainer._ema.variables].index(True)
+    own = [v is trainer.model.head.logits.kernel for v in trainer.model.variables].index(True)
+    for step in range(1, trainer.step):
+        before, after = arrays(step), arrays(step + 1)
+        keep = (1 + step) / (10 + step)
+        expected = keep * before[f"ema/{kernel:05d}"] + (1 - keep) * after[f"model/{own:05d}"]
+        np.testing.assert_allclose(after[f"ema/{kernel:05d}"], expected, rtol=1e-5, atol=1e-6)
+        assert int(after["ema_updates/00000"]) == step + 1
+
+
+def test_a_line_over_the_border_of_two_phases_has_a_models_own_losses_of_both(
+    config, fresh_model, images, stage, other_stage
+):
+    def run(into, log_every_steps):
+        model = fresh_model()
+        conv = model.backbone.get_layer("conv")
+        conv.penalties = [lambda: 0.01 * tf.reduce_sum(conv.kernel.value**2)]
+        knobs = config(mode="head_then_all", log_every_steps=log_every_steps)
+        plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+        Trainer(model, plan, knobs, into).run(images.batches)
+        return lines_of(into)
+
+    each, (seven, *_) = run(other_stage, 1), run(stage, 7)
+    own = [line["train/regularisation"] for line in each]
+    assert own[:5] == [0.0] * 5 and min(own[5:]) > 0
+    assert seven["step"] == 7
+    assert seven["train/regularisation"] == pytest.approx(np.mean(own[:7]), rel=1e-5)
+    assert seven["train/loss"] == pytest.approx(np.mean([line["train/loss"] for line in each[:7]]), rel=1e-5)
+
+
+def test_a_saved_model_that_xla_cannot_compile_says_how_to_go_on(config, images, stage, tmp_path):
+    class Speaking(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.kernel = tf.Variable(tf.ones([3, 5]))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 12, 12, 3])])
+        def __call__(self, pixels):
+            words = tf.strings.as_string(tf.reduce_sum(pixels))
+            return tf.reduce_mean(pixels, [1, 2]) @ self.kernel + 0.0 * tf.cast(tf.strings.length(words), tf.float32)
+
+    tf.saved_model.save(Speaking(), tmp_path / "module")
+
+    def run(jit):
+        model = Classifier(build_network(f"saved_model:{tmp_path / 'module'}", 12), LinearHead(3))
+        knobs = config(jit=jit)
+        plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+        return Trainer(model, plan, knobs, stage).run(images.batches)
+
+    with pytest.raises(FgtlError, match=r"(?s)XLA cannot compile.*AsString.*--jit=off"):
+        run("on")
+    assert run("auto").step == 10

@@ -23,6 +23,14 @@ def test_an_epoch_ends_with_the_step_that_sees_its_last_image(more, batch_size, 
         assert all(plan.phase_at(step) is phase for step in phase.steps)
 
 
+@given(st.integers(1, 300), st.integers(1, 64), st.integers(1, 9), st.integers(1, 9), st.integers(0, 40))
+def test_the_next_border_is_the_first_step_with_which_something_ends(more, batch_size, log, save, step):
+    plan = plan_training(TrainingKnobs(), images=batch_size + more, batch_size=batch_size)
+    ends = {plan.steps_in(epoch) for epoch in range(50)}
+    expected = next(s for s in range(step + 1, 10**6) if s in ends or s % log == 0 or s % save == 0)
+    assert plan.next_border(step, log, save) == expected
+
+
 def test_says_in_one_line_what_will_be_trained():
     knobs = TrainingKnobs(mode="head_then_all", epochs=10, head_epochs=3)
     assert plan_training(knobs, images=1500, batch_size=32).describe() == (

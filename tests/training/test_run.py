@@ -97,6 +97,27 @@ def test_the_same_settings_go_on_and_free_ones_may_change(folder):
     assert again.resumed and again.stage().identity == identity
 
 
+def test_the_recipes_spelling_is_free_what_came_of_it_is_not(folder):
+    begun(folder)
+    own = {"recipe": "recipes/linear.flags", "steps_per_call": 8}
+    assert Run.create_or_resume(folder, CONFIG | own, FACTS).resumed
+    with pytest.raises(UsageError, match="--learning_rate"):
+        Run.create_or_resume(folder, CONFIG | own | {"learning_rate": 0.2}, FACTS)
+
+
+def test_the_start_is_compared_by_its_model_not_by_its_place(folder):
+    start = {"run": "/a/first", "sha256": "ab" * 32}
+    run = Run.create_or_resume(folder, CONFIG | {"init_run": "/a/first"}, FACTS, start)
+    run.save_model(small_model(), {})
+    del run
+    moved = CONFIG | {"init_run": "first"}
+    assert Run.create_or_resume(folder, moved, FACTS, start | {"run": "/b/first"}).resumed
+    with pytest.raises(UsageError, match=r"--init_run: there '/a/first \(model abab.*now '/b/first \(model cdcd"):
+        Run.create_or_resume(folder, moved, FACTS, {"run": "/b/first", "sha256": "cd" * 32})
+    with pytest.raises(UsageError, match="--init_run: there '/a/first .*now None"):
+        Run.create_or_resume(folder, CONFIG, FACTS)
+
+
 def test_other_settings_are_listed_with_both_values(folder):
     begun(folder)
     with pytest.raises(UsageError) as caught:
@@ -110,6 +131,31 @@ def test_other_data_is_another_run(folder):
     other = DatasetFacts("birds", 2, ("wren", "robin"), "xyz", {"train": 10, "test": 4})
     with pytest.raises(UsageError, match="manifest_sha256: there 'abc', now 'xyz'"):
         Run.create_or_resume(folder, CONFIG, other)
+
+
+def test_another_number_of_classes_is_said_first(folder):
+    begun(folder)
+    other = DatasetFacts("birds", 3, ("wren", "robin", "owl"), "abc", {"train": 10, "test": 4})
+    with pytest.raises(UsageError, match="classes: there 2, now 3"):
+        Run.create_or_resume(folder, CONFIG, other)
+
+
+def test_the_message_says_which_settings_may_change(folder):
+    begun(folder)
+    with pytest.raises(UsageError, match="(?s)may change at any time: .*--checkpoint_every_steps.*--keep.*--threads"):
+        Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2}, FACTS)
+
+
+def test_a_worker_joins_the_run_that_the_chief_made_and_writes_nothing(folder):
+    with pytest.raises(UsageError, match=r"(?s)does not see the run that worker 0 has.*share"):
+        Run.join(folder, CONFIG, FACTS)
+    chief = Run.create_or_resume(folder, CONFIG, FACTS)
+    before = sorted(path.name for path in folder.iterdir())
+    worker = Run.join(folder, CONFIG | {"threads": 3}, FACTS)
+    assert worker.stage().identity == chief.stage().identity
+    assert sorted(path.name for path in folder.iterdir()) == before
+    with pytest.raises(UsageError, match="--learning_rate: there 0.1, now 0.3"):
+        Run.join(folder, CONFIG | {"learning_rate": 0.3}, FACTS)
 
 
 def test_a_folder_that_holds_something_else_is_refused_untouched(folder):

@@ -41,6 +41,11 @@ def test_polynomial_is_linear_over_one_decay_period_then_flat():
     assert rate(936) == rate(5000) == pytest.approx(1e-4)
 
 
+@pytest.mark.parametrize("step", [0, 935, 936, 2808])
+def test_fixed_of_the_original_never_moves(step):
+    assert rates_of(schedule="fixed")(step) == 0.01
+
+
 def test_fixed_is_a_number_that_callbacks_may_change():
     rate = rates_of(schedule="fixed")
     assert rate(0) == rate(10**6) == 0.01

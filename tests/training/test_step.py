@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgtl.errors import InputError
+from fgtl.errors import InputError, UsageError
 from fgtl.training.optimizer import build_optimizer
 from fgtl.training.step import TrainStep
 from fgtl.training.variables import count_weights, trained_part
@@ -107,6 +107,45 @@ def test_gradients_are_those_of_the_loss(config, fresh_model, take_steps, images
     gradients = tape.gradient(loss, [v.value for v in twin.trainable_variables])
     for one, other, gradient in zip(model.trainable_variables, twin.trainable_variables, gradients, strict=True):
         np.testing.assert_allclose(one.value.numpy(), other.value.numpy() - 0.1 * gradient.numpy(), atol=2e-6)
+
+
+@pytest.mark.parametrize("jit", ["off", "on"])
+def test_a_mixed_batch_is_learned_from_both_and_counted_by_the_heavier_label(config, fresh_model, images, jit):
+    model, knobs = fresh_model(dropout=0.0), config(jit=jit, weight_decay=0.0, tuned_bn="inference")
+    pixels, labels, mixes = (part.numpy() for part in next(iter(images.mixed_batches(range(1)))))
+    blended, targets = pixels.copy(), np.zeros((8, 3))
+    for row, (share, top, left, height, width) in enumerate(mixes):
+        partner = row ^ 1
+        if height:
+            box = slice(int(top), int(top + height)), slice(int(left), int(left + width))
+            blended[row][box] = pixels[partner][box]
+        else:
+            blended[row] = share * pixels[row] + (1 - share) * pixels[partner]
+        targets[row, labels[row]] += share
+        targets[row, labels[partner]] += 1 - share
+    logits = model(blended, training=False)["logits"].numpy().astype("float64")
+    loss = -np.mean(np.sum(targets * (logits - np.log(np.exp(logits).sum(1, keepdims=True))), axis=1))
+    top1 = np.mean(logits.argmax(1) == targets.argmax(1))
+    step = TrainStep(model, build_optimizer(knobs, 0.1, model), "all", knobs)
+    np.testing.assert_allclose(step(pixels, labels, mixes).numpy(), [loss, top1, loss], rtol=1e-4)
+
+
+def test_slices_that_would_cut_a_pair_are_refused(config, fresh_model, images):
+    model, knobs = fresh_model(), config(accumulate=8)
+    step = TrainStep(model, build_optimizer(knobs, 0.1, model), "all", knobs)
+    with pytest.raises(UsageError, match=r"(?s)8 does not divide over --accumulate=8 and the pairs.*--batch_size=16"):
+        step(*next(iter(images.mixed_batches(range(1)))))
+
+
+def test_several_steps_in_a_call_give_the_figures_of_each(config, fresh_model, take_steps, images):
+    _, figures = take_steps(fresh_model(), "all", config(), steps=5)
+    model = fresh_model()
+    step = TrainStep(model, build_optimizer(config(), 0.1, model), "all", config())
+    data = iter(images.batches(range(5)))
+    np.testing.assert_array_equal(np.concatenate([step.run(data, n).numpy() for n in (3, 2)]), figures)
+    assert step._steps.experimental_get_tracing_count() == 1
+    with pytest.raises(tf.errors.OutOfRangeError):
+        step.run(data, 1)
 
 
 def test_compiled_by_xla_it_does_the_same(config, fresh_model, take_steps):

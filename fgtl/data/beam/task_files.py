@@ -75,7 +75,7 @@ def to_plain(task: ShardTask) -> dict[str, Any]:
     return {
         **vars(task),
         "path": str(task.path),
-        "policy": vars(task.policy),
+        "policy": task.policy.as_dict(),
         "samples": [_sample_row(sample) for sample in task.samples],
         "places": [_place_row(place) for place in task.places],
     }

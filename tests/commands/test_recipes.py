@@ -1,0 +1,122 @@
+"""--recipe: every file is made of flags that train has, flags that are given win, and what is wrong is explained."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fgtl.commands.app import main
+from fgtl.commands.flags import parse
+from fgtl.commands.recipe import recipe_file, recipe_names, with_recipe
+from fgtl.commands.train import Config
+from fgtl.commands.train_checks import started_from
+from fgtl.errors import UsageError
+from fgtl.training.plan import plan_training
+from fgtl.training.schedule import build_schedule
+
+# Recipes for the machine at hand; the others are for the published networks and sets.
+SMALL = ("balanced_head", "balanced_stage", "finetune", "linear", "quickstart")
+# What makes one of them a matter of seconds.
+TINY = ["--backbone=mobilenet_v2", "--image_size=32", "--batch_size=8", "--epochs=1", "--warmup_epochs=0"]
+
+
+def by_recipe(*words: str) -> Config:
+    config = parse(Config, "train", list(words))
+    return with_recipe(config, config.recipe)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_made_of_flags_that_train_has_and_says_where_it_comes_from(name: str) -> None:
+    config = by_recipe(f"--recipe={name}")
+    assert len(config.given) > 5
+    comment = [line for line in recipe_file(name).read_text().splitlines() if line.startswith("#")]
+    assert len(comment) >= 1
+    assert max(map(len, recipe_file(name).read_text().splitlines())) <= 120
+
+
+def test_flags_that_are_given_win_wherever_they_stand() -> None:
+    for words in (["--epochs=2", "--recipe=linear"], ["--recipe=linear", "--epochs=2"]):
+        config = by_recipe(*words)
+        assert (config.epochs, config.mode, config.select_by) == (2, "head", "loss")
+    # Also one that says what is the default anyway.
+    assert by_recipe("--recipe=linear", "--mode=head_then_all").mode == "head_then_all"
+
+
+@pytest.mark.parametrize("name", ["inception_v3_full", "inception_v3_cub_200_last_layer", "inception_v3_inat_299"])
+def test_a_start_that_is_given_stands_for_the_recipes_weights(name: str, tmp_path: Path) -> None:
+    config = by_recipe(f"--recipe={name}", f"--init_run={tmp_path}")
+    started = started_from(config, config.run_dir)
+    assert (started.init_run, started.weights, started.image_size) == (tmp_path, "none", 299)
+
+
+def test_weights_that_are_given_stand_for_the_recipes_start(tmp_path: Path) -> None:
+    (tmp_path / "mine.flags").write_text("--init_run=runs/first\n--epochs=7\n")
+    config = by_recipe(f"--recipe={tmp_path / 'mine.flags'}", "--weights=imagenet")
+    config = started_from(config, config.run_dir)
+    assert (config.init_run, config.weights, config.epochs) == (None, "imagenet", 7)
+
+
+def test_folders_follow_what_the_recipe_names() -> None:
+    config = by_recipe("--recipe=inception_v3_full", "--dataset=nabirds")
+    assert config.run_dir == Path("runs/nabirds/inception_v3-linear")
+    staged = by_recipe("--recipe=inception_v3_inat_299")
+    assert (staged.run_dir, staged.records) == (Path("runs/inat2017/inception_v3_inat_299"), Path("records/inat2017"))
+
+
+def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.flags").write_text("# mine\n--epochs=7\n")
+    assert by_recipe(f"--recipe={tmp_path / 'mine.flags'}").epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [("finetun", "Did you mean 'finetune'"), ("no/such.flags", "There is no recipe"), ("aut", "Did you mean 'auto'")],
+)
+def test_a_recipe_that_is_not_there_is_answered_with_those_that_are(
+    recipe: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", f"--recipe={recipe}"]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "quickstart" in shown
+
+
+def test_recipes_do_not_name_recipes(tmp_path: Path) -> None:
+    (tmp_path / "mine.flags").write_text("--recipe=auto\n")
+    with pytest.raises(UsageError, match="mine.flags has --recipe in it"):
+        by_recipe(f"--recipe={tmp_path / 'mine.flags'}")
+
+
+def test_the_papers_rates_come_out_at_its_steps() -> None:
+    """Acceptance E1: CUB-200's 5,994 images in batches of 64 have stairs of 936 steps."""
+    config = by_recipe("--recipe=inception_v3_cub_200_last_layer")
+    plan = plan_training(config, images=5994, batch_size=config.batch_size)
+    assert len(plan.phases[0].steps) == 2810
+    rate = build_schedule(config, plan, plan.phases[0])
+    expected = {0: 1e-2, 935: 1e-2, 936: 1e-3, 1871: 1e-3, 1872: 1e-4, 2807: 1e-4, 2808: 1e-5, 2809: 1e-5}
+    assert {step: pytest.approx(float(rate(step)), rel=1e-5) for step in expected} == expected
+
+
+def test_the_page_about_recipes_names_all_of_them_and_flags_that_exist() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+    assert [name for name in recipe_names() if f"`{name}`" not in page] == []
+    # In the table the first column is the original's; everything else on the page is ours.
+    ours = "\n".join(line.partition(" | ")[2] if line.startswith("| `--") else line for line in page.splitlines())
+    ours = ours.partition("Of `eval.py`")[0]
+    flags = {field.name for field in dataclasses.fields(Config)} | {"flagfile"}
+    named = set(re.findall(r"(?<!\w)--([a-z]\w+)", ours))
+    assert {name for name in named if name not in flags and name.removeprefix("no") not in flags} == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_the_small_recipes_train(name: str, records: Path, tmp_path: Path, finished_run: Path) -> None:
+    staged = [f"--init_run={finished_run}"] if name.startswith("balanced") else ["--weights=none", "--tuned_bn=train"]
+    words = [f"--recipe={name}", f"--records={records}", f"--run_dir={tmp_path / 'run'}", *staged, *TINY]
+    phases = ["--head_epochs=1"] if name in ("finetune", "quickstart") else []
+    assert main(["train", *words, *phases, "--validation_fraction=0.25"]) == 0
+    config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    assert config["recipe"] == name
+    assert config["epochs"] == 1
