@@ -5,14 +5,13 @@ A side is a function without arguments that does the work once and returns how m
 
 import multiprocessing
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks.peak_memory import peak_mebibytes
 from fgtl.console import table
 
 Side = Callable[[], int]
@@ -85,9 +84,4 @@ def _cpu_seconds() -> float:
 
 def _call_and_weigh(function: Callable[..., object], *arguments: object) -> float:
     function(*arguments)
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Not ru_maxrss: on Linux a process inherits that from the one that started it.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return peak_mebibytes()
