@@ -129,7 +129,8 @@ def test_what_cub_50_gets() -> None:
     assert (knobs["image_size"], knobs["batch_size"], knobs["epochs"]) == (224, 32, 30)
     assert (knobs["learning_rate"], knobs["head_learning_rate"]) == (2e-4, 3e-3)
     assert (knobs["tuned_bn"], knobs["optimizer"], knobs["select_by"]) == ("inference", "adam", "top1")
-    assert (knobs["crop_min_area"], knobs["label_smoothing"]) == (0.35, 0.1)
+    assert (knobs["crop_min_area"], knobs["label_smoothing"]) == (0.2, 0.1)
+    assert (knobs["dropout"], knobs["weight_decay"]) == (0.2, 0.0)
     assert chosen(replace(CUB_50, on_gpu=True))["epochs"] == 42
 
 
@@ -152,6 +153,8 @@ def test_few_images_a_class_leave_the_backbone_alone() -> None:
     assert knobs["mode"] == "head"
     assert "learning_rate" not in knobs
     assert "head_epochs" not in knobs
+    assert knobs["crop_min_area"] == 0.35
+    assert "dropout" not in knobs
 
 
 def test_without_weights_everything_is_trained_with_the_batches_statistics_for_longer() -> None:
