@@ -1,0 +1,143 @@
+"""meta.json of a feature set: what it holds and of what. Written last; without it a set is not finished."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fgtl.errors import DataError
+from fgtl.features.extractor import Extractor, digest_of
+from fgtl.files import read_json, sha256_of, write_json
+
+SCHEMA = 1
+META = "meta.json"
+FEATURES = "features"
+PROBABILITIES = "probabilities"
+SPLITS = ("train", "validation", "test")
+# name -> (dimensions, dtype); ids have the length of their longest.
+ARRAYS = {FEATURES: (2, "<f4"), "labels": (1, "<i4"), "ids": (1, "<U"), "splits": (1, "|u1"), PROBABILITIES: (2, "<f4")}
+# These are read whole when a set is opened; they are small beside the features.
+_SMALL = ("labels", "ids", "splits")
+
+
+@dataclass(frozen=True)
+class File:
+    """An array of the set: bytes of its file, and the sha256 of its content."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a feature set holds.
+
+    Attributes:
+        extractor: what made it.
+        dataset: name of the data set, for people.
+        manifest_sha256: of the record set whose images they are; "" for features that were made elsewhere.
+        class_names: by label.
+        rows, dim: N and D.
+        files: name of an array -> its file.
+        unreadable: ids of images that were left out because they could not be read.
+        source_classes: names of the columns of `probabilities`, the classes of the extractor's own classifier.
+        versions: what made it.
+    """
+
+    extractor: Extractor
+    dataset: str
+    manifest_sha256: str
+    class_names: tuple[str, ...]
+    rows: int
+    dim: int
+    files: Mapping[str, File]
+    unreadable: tuple[str, ...] = ()
+    source_classes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Digest of the question: the extractor and the exact images."""
+        return question_key(self.extractor, self.manifest_sha256)
+
+
+def question_key(extractor: Extractor, manifest_sha256: str) -> str:
+    """The name of the folder that answers what an extractor says of a record set's images."""
+    return digest_of({"schema": SCHEMA, "extractor": extractor.as_dict(), "manifest_sha256": manifest_sha256})
+
+
+def describe_file(folder: Path, name: str) -> File:
+    """Size and digest of an array's file that has just been written."""
+    path = folder / f"{name}.npy"
+    return File(path.stat().st_size, sha256_of(path))
+
+
+def write_meta(folder: Path, meta: Meta) -> None:
+    """Write meta.json; the arrays must be there."""
+    values = dataclasses.asdict(meta)
+    write_json(folder / META, {"schema": SCHEMA, "key": meta.key, **values, "extractor": meta.extractor.as_dict()})
+
+
+def read_meta(folder: Path) -> Meta:
+    """Read meta.json and check the files against it: sizes of all, content of the small ones.
+
+    Raises:
+        DataError: not a finished feature set, made by a newer fgtl, or a file is missing, cut short or changed.
+    """
+    path = folder / META
+    if not path.is_file():
+        unfinished = folder.is_dir() and any(folder.glob("*.npy"))
+        raise DataError(
+            f"{folder} is not a {'finished ' if unfinished else ''}feature set: it has no {META}.",
+            expected="a folder that `fgtl extract` made.",
+            fix="Run the same `fgtl extract` again: it goes on." if unfinished else "",
+        )
+    values = read_json(path)
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        found = values.get("schema") if isinstance(values, dict) else type(values).__name__
+        raise DataError(f"{path} has schema {found}.", expected=f"{SCHEMA}; a newer fgtl may have written it.")
+    try:
+        meta = _parsed(values)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(f"{path} is damaged: {type(error).__name__} {error}.", fix="Extract again.") from None
+    for name, file in meta.files.items():
+        _check_file(folder / f"{name}.npy", file, content=name in _SMALL)
+    return meta
+
+
+def read_array(folder: Path, name: str) -> Any:
+    """One array of a set; the large ones as a read-only memory map.
+
+    Raises:
+        DataError: the file is no such array.
+    """
+    path = folder / f"{name}.npy"
+    rank, dtype = ARRAYS[name]
+    try:
+        array = np.load(path, mmap_mode="r" if rank > 1 else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} cannot be read: {error}.", fix="Extract again.") from None
+    if array.ndim != rank or not array.dtype.str.startswith(dtype):
+        raise DataError(f"{path} holds {array.dtype} {array.shape}.", expected=f"{rank} dimensions of {dtype}.")
+    return array
+
+
+def _parsed(values: dict[str, Any]) -> Meta:
+    fields = {name: values[name] for name in ("dataset", "manifest_sha256", "rows", "dim", "versions")}
+    lists = {name: tuple(values[name]) for name in ("class_names", "unreadable", "source_classes")}
+    files = {name: File(**file) for name, file in values["files"].items() if name in ARRAYS}
+    if not {FEATURES, *_SMALL} <= files.keys():
+        raise ValueError(f"it names the files {', '.join(files)}")
+    return Meta(extractor=Extractor.from_dict(values["extractor"]), files=files, **fields, **lists)
+
+
+def _check_file(path: Path, file: File, *, content: bool) -> None:
+    size = path.stat().st_size if path.is_file() else None
+    if size != file.bytes:
+        came = "is missing" if size is None else f"has {size:,} bytes"
+        raise DataError(f"{path} {came}.", expected=f"{file.bytes:,} bytes, as {META} says.", fix="Extract again.")
+    if content and sha256_of(path) != file.sha256:
+        raise DataError(f"{path} was changed: its sha256 is not the one in {META}.", fix="Extract again.")

@@ -1,0 +1,134 @@
+"""Feature sets on disk: what is written is what is read, and nothing damaged or unfinished is."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fgtl.errors import DataError, UsageError
+from fgtl.features.extractor import Extractor
+from fgtl.features.feature_set import Features, FeatureSet
+from fgtl.features.writing import write_feature_set
+
+SPLITS = np.array([0] * 6 + [1] * 2 + [2] * 4, np.uint8)
+EXTRACTOR = Extractor("mobilenet_v2", "ab" * 32, input_size=160, eval_crop=0.875)
+
+
+def rows(seed: int = 0) -> Features:
+    features = np.random.default_rng(seed).normal(size=(12, 5)).astype(np.float32)
+    ids = np.array([f"bird {i}.jpg" for i in range(12)])
+    return Features(features, np.arange(12, dtype=np.int32) % 3, ids, ("wren", "tit", "owl"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_feature_set(tmp_path / "set", rows(), SPLITS, EXTRACTOR, dataset="birds", manifest_sha256="cd" * 32)
+    return tmp_path / "set"
+
+
+def test_what_is_written_is_read(folder: Path) -> None:
+    found = FeatureSet.open(folder)
+    assert (len(found), found.dim, found.class_names) == (12, 5, ("wren", "tit", "owl"))
+    np.testing.assert_array_equal(found.features, rows().features)
+    np.testing.assert_array_equal(found.labels, rows().labels)
+    np.testing.assert_array_equal(found.ids, rows().ids)
+    np.testing.assert_array_equal(found.splits, SPLITS)
+    assert found.meta.extractor == EXTRACTOR
+    assert (found.meta.dataset, found.counts) == ("birds", {"train": 6, "validation": 2, "test": 4})
+    assert found.probabilities is None
+
+
+def test_features_are_a_read_only_map(folder: Path) -> None:
+    found = FeatureSet.open(folder)
+    assert isinstance(found.features, np.memmap)
+    assert isinstance(found.part("train").features, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        found.features[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [("train", range(6)), ("train[:50%]", range(3)), ("test+train[4:]", [8, 9, 10, 11, 4, 5]), ("validation", [6, 7])],
+)
+def test_splits_are_taken_as_of_a_record_set(folder: Path, expression: str, wanted: list[int]) -> None:
+    part = FeatureSet.open(folder).part(expression)
+    np.testing.assert_array_equal(part.ids, rows().ids[list(wanted)])
+    np.testing.assert_array_equal(part.features, rows().features[list(wanted)])
+
+
+@pytest.mark.parametrize("expression", ["tset", "train[", "train+train[:1]", "train[:0]"])
+def test_expressions_that_mean_nothing_are_refused(folder: Path, expression: str) -> None:
+    with pytest.raises(UsageError):
+        FeatureSet.open(folder).part(expression)
+
+
+def test_the_key_names_the_question_and_the_extractor_what_may_be_compared(tmp_path: Path, folder: Path) -> None:
+    meta = FeatureSet.open(folder).meta
+    other = write_feature_set(tmp_path / "other", rows(1), SPLITS, EXTRACTOR, manifest_sha256="ef" * 32).meta
+    assert meta.key != other.key
+    assert meta.extractor.key == other.extractor.key
+    assert json.loads((folder / "meta.json").read_text())["key"] == meta.key
+
+
+@pytest.mark.parametrize("name", ["features", "labels", "ids", "splits"])
+def test_a_file_that_was_cut_short_is_named(folder: Path, name: str) -> None:
+    path = folder / f"{name}.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match=f"{re.escape(str(path))} has [0-9,]+ bytes"):
+        FeatureSet.open(folder)
+
+
+@pytest.mark.parametrize("name", ["labels", "ids", "splits"])
+def test_a_changed_file_is_named(folder: Path, name: str) -> None:
+    path = folder / f"{name}.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{re.escape(str(path))} was changed"):
+        FeatureSet.open(folder)
+
+
+def test_without_meta_it_is_not_finished(folder: Path, tmp_path: Path) -> None:
+    (folder / "meta.json").unlink()
+    with pytest.raises(DataError, match="not a finished feature set"):
+        FeatureSet.open(folder)
+    with pytest.raises(DataError, match="is not a feature set"):
+        FeatureSet.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": 2},
+        {"rows": None, "files": {}},
+        {"extractor": {"back": 1}},
+        {"class_names": 3},
+        {"files": {"ids": {}}},
+    ],
+)
+def test_a_meta_that_is_not_ours_is_no_traceback(folder: Path, change: dict[str, object]) -> None:
+    path = folder / "meta.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DataError, match=re.escape(str(path))):
+        FeatureSet.open(folder)
+
+
+def test_nothing_is_left_where_a_number_is_not_finite(tmp_path: Path) -> None:
+    bad = rows()
+    bad.features[7, 2] = np.nan
+    with pytest.raises(DataError, match=r"bird 7\.jpg \(row 7\) are not finite"):
+        write_feature_set(tmp_path / "set", bad, SPLITS, EXTRACTOR)
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_without_a_class_and_ids_that_come_twice_are_refused(tmp_path: Path) -> None:
+    bad = rows()
+    bad.labels[3] = 3
+    with pytest.raises(DataError, match=r"Row 3 \(bird 3\.jpg\) has the label 3"):
+        write_feature_set(tmp_path / "set", bad, SPLITS, EXTRACTOR)
+    bad = rows()
+    bad.ids[3] = bad.ids[1]
+    with pytest.raises(DataError, match=r"bird 1\.jpg comes 2 times"):
+        write_feature_set(tmp_path / "set", bad, SPLITS, EXTRACTOR)
