@@ -27,11 +27,18 @@ VERBS = {
     "train": "record set + backbone + head -> run",
     "evaluate": "run + record set -> accuracy, confusion, per class, calibration",
     "predict": "run + images -> class names and probabilities",
+    "similarity": "source and target feature sets -> EMD, similarity with intervals, and which classes feed which",
+    "select": "source and target feature sets -> the source classes to pre-train on, for convert --classes",
+    "rank": "feature sets of one target by several networks -> which to start from, and how far the scores agree",
     "report": "run -> report.html, written anew",
+    "extract": "record set + backbone -> feature set: a row of numbers for each image, made once",
+    "probe": "feature sets -> accuracy of simple classifiers on them: logistic regression, ridge, kNN, few shots",
+    "neighbours": "feature set + photographs -> pictures of their nearest neighbours, precision at k",
+    "audit": "feature set -> photographs in both train and test, or in a source; labels that are probably wrong",
     "compare": "evaluated runs -> one table and picture with intervals, and paired tests",
 }
 
-RESUMABLE = ("quickstart", "convert", "train")
+RESUMABLE = ("quickstart", "convert", "train", "extract")
 
 
 def main(arguments: list[str]) -> int:

@@ -4,14 +4,31 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
 from fgtl.errors import UsageError, did_you_mean
 
-if TYPE_CHECKING:
-    from fgtl.data.records import Selection
+
+class Labelled(Protocol):
+    """Images with labels and ids, of which some can be taken: records, or rows of features."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int."""
+
+    @property
+    def ids(self) -> np.ndarray:
+        """(N,) unicode, each once."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: Any, /) -> Self:
+        """Those at the given positions."""
+
+
+LabelledT = TypeVar("LabelledT", bound=Labelled)
 
 _TERM = re.compile(r"(?P<split>\w+)(?:\[(?P<low>[^:\]]*):(?P<high>[^:\]]*)\])?")
 _BOUND = re.compile(r"(-?\d+)|(-?\d+(?:\.\d+)?)%")
@@ -63,7 +80,7 @@ def hash_order(seed: int, purpose: str, ids: Iterable[str]) -> np.ndarray:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
 
 
-def ranks_in_class(selection: "Selection", seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
+def ranks_in_class(selection: Labelled, seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
     """Each image's place among those of its class, in the order of `hash_order`.
 
     Returns:
@@ -77,7 +94,7 @@ def ranks_in_class(selection: "Selection", seed: int, purpose: str) -> tuple[np.
     return ranks, classes
 
 
-def carve_validation(train: "Selection", fraction: float, seed: int) -> "tuple[Selection, Selection]":
+def carve_validation(train: LabelledT, fraction: float, seed: int) -> tuple[LabelledT, LabelledT]:
     """Part `train` into (train, validation), the same share of every class, by the hash of (seed, id).
 
     The validation part has round(fraction * N) images in all. Each class gives its share, rounded so that the total

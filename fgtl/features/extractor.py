@@ -21,6 +21,7 @@ class Extractor:
         pooling: how a tap's grid becomes one row: "mean", "max"; "" for "features".
         input_size: pixels.
         eval_crop: share of each side that the crop keeps.
+        legacy_resize: TensorFlow 1's bilinear resize.
         views: "centre", "flip", "five" or "ten"; features of several views are averaged.
     """
 
@@ -30,6 +31,7 @@ class Extractor:
     pooling: str = ""
     input_size: int = 0
     eval_crop: float = 1.0
+    legacy_resize: bool = False
     views: str = "centre"
 
     @classmethod

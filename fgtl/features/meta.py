@@ -44,6 +44,9 @@ class Meta:
         files: name of an array -> its file.
         unreadable: ids of images that were left out because they could not be read.
         source_classes: names of the columns of `probabilities`, the classes of the extractor's own classifier.
+        head_sha256: of the model whose classifier that is; "" where there are no probabilities.
+        question: what was asked for, before a network was built; the same question is answered without building one.
+            Its "weights" says in words where the weights came from. Empty where the words do not fix the answer.
         versions: what made it.
     """
 
@@ -56,17 +59,25 @@ class Meta:
     files: Mapping[str, File]
     unreadable: tuple[str, ...] = ()
     source_classes: tuple[str, ...] = ()
+    head_sha256: str = ""
+    question: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        """Digest of the question: the extractor and the exact images."""
-        return question_key(self.extractor, self.manifest_sha256)
+        """Digest of what decides the content: the extractor, its classifier and the exact images."""
+        return question_key(self.extractor, self.manifest_sha256, self.head_sha256)
+
+    def describe(self) -> str:
+        """One line for people: the extractor, and where its weights came from."""
+        weights = self.question.get("weights")
+        return f"{self.extractor.describe()} ({weights})" if weights else self.extractor.describe()
 
 
-def question_key(extractor: Extractor, manifest_sha256: str) -> str:
-    """The name of the folder that answers what an extractor says of a record set's images."""
-    return digest_of({"schema": SCHEMA, "extractor": extractor.as_dict(), "manifest_sha256": manifest_sha256})
+def question_key(extractor: Extractor, manifest_sha256: str, head_sha256: str = "") -> str:
+    """The name of the folder that holds what an extractor, and a classifier on it, say of a record set's images."""
+    facts = {"extractor": extractor.as_dict(), "manifest_sha256": manifest_sha256, "head_sha256": head_sha256}
+    return digest_of({"schema": SCHEMA, **facts})
 
 
 def describe_file(folder: Path, name: str) -> File:
@@ -87,6 +98,18 @@ def read_meta(folder: Path) -> Meta:
     Raises:
         DataError: not a finished feature set, made by a newer fgtl, or a file is missing, cut short or changed.
     """
+    meta = parse_meta(folder)
+    for name, file in meta.files.items():
+        _check_file(folder / f"{name}.npy", file, content=name in _SMALL)
+    return meta
+
+
+def parse_meta(folder: Path) -> Meta:
+    """What meta.json says, whether or not the files are as it says.
+
+    Raises:
+        DataError: not a finished feature set, made by a newer fgtl, or damaged.
+    """
     path = folder / META
     if not path.is_file():
         unfinished = folder.is_dir() and any(folder.glob("*.npy"))
@@ -100,12 +123,11 @@ def read_meta(folder: Path) -> Meta:
         found = values.get("schema") if isinstance(values, dict) else type(values).__name__
         raise DataError(f"{path} has schema {found}.", expected=f"{SCHEMA}; a newer fgtl may have written it.")
     try:
-        meta = _parsed(values)
+        return _parsed(values)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {type(error).__name__} {error}.", fix="Extract again.") from None
-    for name, file in meta.files.items():
-        _check_file(folder / f"{name}.npy", file, content=name in _SMALL)
-    return meta
+        raise DataError(
+            f"{path} is damaged: {type(error).__name__} {error}.", fix=f"Remove {folder}, and extract again."
+        ) from None
 
 
 def read_array(folder: Path, name: str) -> Any:
@@ -125,9 +147,12 @@ def read_array(folder: Path, name: str) -> Any:
     return array
 
 
+_TEXTS = ("dataset", "manifest_sha256", "head_sha256")
+
+
 def _parsed(values: dict[str, Any]) -> Meta:
-    fields = {name: values[name] for name in ("dataset", "manifest_sha256", "rows", "dim", "versions")}
-    lists = {name: tuple(values[name]) for name in ("class_names", "unreadable", "source_classes")}
+    fields = {name: values[name] for name in (*_TEXTS, "rows", "dim", "question", "versions")}
+    lists: dict[str, Any] = {name: tuple(values[name]) for name in ("class_names", "unreadable", "source_classes")}
     files = {name: File(**file) for name, file in values["files"].items() if name in ARRAYS}
     if not {FEATURES, *_SMALL} <= files.keys():
         raise ValueError(f"it names the files {', '.join(files)}")

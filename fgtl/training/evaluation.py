@@ -1,6 +1,7 @@
 """Exact predictions of a data set: every image once, whatever the batch size and the number of devices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,11 @@ from fgtl.training.exchange import gathered, local_replicas_of, worker_part
 _PADDING = -1.0
 
 
+def probabilities_of(model: Any, images: tf.Tensor) -> tf.Tensor:
+    """(B, S, S, 3) -> (B, K) probabilities, by the rule of the model's head."""
+    return model.head.predict(model(images, training=False))
+
+
 class Predictor:
     """Compiles a model's inference once; call it as often as there are data sets.
 
@@ -23,10 +29,20 @@ class Predictor:
         model: `model(images, training=False)` -> outputs, `model.head.predict(outputs)` -> (B, K) probabilities.
         strategy: the one the model was built under, None for one device. Of several worker processes each predicts
             whatever data set it is given; `share` and `joined` let them divide one.
+        output: (model, images) -> (B, K), where something else than the probabilities is wanted of the model; it then
+            takes their place in everything below.
+        bar: (label, images) -> the progress bar of a data set.
     """
 
-    def __init__(self, model: Any, strategy: tf.distribute.Strategy | None = None) -> None:
-        self._model, self._strategy = model, strategy
+    def __init__(
+        self,
+        model: Any,
+        strategy: tf.distribute.Strategy | None = None,
+        *,
+        output: Callable[[Any, tf.Tensor], tf.Tensor] = probabilities_of,
+        bar: Callable[[str, int], AbstractContextManager[Progress]] = Progress,
+    ) -> None:
+        self._model, self._strategy, self._output, self._bar = model, strategy, output, bar
         # What several devices of this process share a batch by.
         self._sharing = strategy if local_replicas_of(strategy) > 1 else None
         self._run = tf.function(self._on_all)
@@ -66,7 +82,7 @@ class Predictor:
         rows, labels = np.empty(count, np.int64), np.empty(count, np.int32)
         probabilities, seen, found, last = np.empty((0, 0), np.float32), 0, 0, -1
         batches = batches.map(self._pad_to_replicas)
-        with Progress(label, count) as progress:
+        with self._bar(label, count) as progress:
             for batch in local_batches(batches, self._strategy):
                 own, own_labels, weights = (self._join(part) for part in self._run(*batch))
                 if not len(probabilities):
@@ -100,8 +116,7 @@ class Predictor:
         return rows, gathered(self._strategy, probabilities)[first]
 
     def _on_one(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        outputs = self._model(images, training=False)
-        return tf.cast(self._model.head.predict(outputs), tf.float32), labels, weights
+        return tf.cast(self._output(self._model, images), tf.float32), labels, weights
 
     def _on_all(self, *batch: Any) -> Any:
         return self._sharing.run(self._on_one, batch) if self._sharing else self._on_one(*batch)

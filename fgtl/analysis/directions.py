@@ -1,0 +1,95 @@
+"""What a descent remembers: its last steps, how the gradient changed along them, and their images in the data."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import saxpy
+
+# Slots for a solution and its differences to earlier ones, before those for steps.
+SOLUTIONS = 4
+
+
+class Directions:
+    """The last steps of minimising C sum_i loss_i(X W) + 1/2 |W|^2, for any C.
+
+    Kept apart are the parts of the gradient's change that belong to the loss and to the penalty, so what was learnt at
+    one C is a quasi-Newton pair at every other. The last row of W, the intercept, is not penalised.
+
+    Attributes:
+        steps: (M, D + 1, K) float32; first the `SOLUTIONS` slots of solutions, then differences of iterates.
+        images: (M, N, K) float32, the data times `steps`.
+        changes: (M, D + 1, K) float32, change of the gradient of the loss along the steps.
+    """
+
+    def __init__(self, pairs: int, design: tuple[int, int], classes: int) -> None:
+        rows, columns = design
+        self.steps = np.zeros((SOLUTIONS + pairs, columns, classes), np.float32)
+        self.changes = np.zeros_like(self.steps)
+        self.images = np.zeros((SOLUTIONS + pairs, rows, classes), np.float32)
+        self._order: list[int] = []
+        # step . change; step . step and change . change and step . change over the penalised rows
+        self._products = np.zeros((SOLUTIONS + pairs, 4))
+
+    def add_solution(self, weights: NDArray[np.float32], image: NDArray[np.float32]) -> None:
+        """Remember a solution: it, and its first, second and third difference to those before it.
+
+        Along a path of C the solutions themselves are nearly parallel, and float32 could not tell them apart.
+        """
+        for kept, new in ((self.steps, weights), (self.images, image)):
+            difference = new
+            for slot in range(SOLUTIONS):
+                before = kept[slot].copy()
+                kept[slot] = difference
+                difference = difference - before
+
+    def add_step(self, step: NDArray[np.float32], change: NDArray[np.float32], image: NDArray[np.float32]) -> None:
+        """Remember a step; the oldest is forgotten."""
+        full = len(self._order) == len(self.steps) - SOLUTIONS
+        slot = self._order.pop(0) if full else SOLUTIONS + len(self._order)
+        self._order.append(slot)
+        self.steps[slot], self.changes[slot], self.images[slot] = step, change, image
+        inner, change_inner = step[:-1], change[:-1]
+        self._products[slot] = (
+            _dot(step, change),
+            _dot(inner, inner),
+            _dot(change, change),
+            _dot(inner, change_inner),
+        )
+
+    def newton_like(self, gradient: NDArray[np.float32], c: float, intercept: float) -> NDArray[np.float32]:
+        """-H^-1 gradient, H the limited-memory BFGS approximation (Nocedal & Wright 2006, algorithm 7.4) at this C.
+
+        Before anything is known H is 1 for the weights, the curvature of their penalty, and `intercept` for the last
+        row, which has none.
+        """
+        q = gradient.ravel().copy()
+        inner = gradient[:-1].size
+        used = []
+        for slot in reversed(self._order):
+            own, square, _, _ = self._products[slot]
+            curvature = c * own + square
+            if curvature <= 0:
+                continue
+            step, change = self.steps[slot].ravel(), self.changes[slot].ravel()
+            share = _dot(step, q) / curvature
+            saxpy(change, q, a=-share * c)
+            saxpy(step, q, n=inner, a=-share)
+            used.append((slot, curvature, share))
+        if used:
+            slot, curvature, _ = used[0]
+            _, square, changed, mixed = self._products[slot]
+            q[:inner] *= np.float32(curvature / (c * c * changed + 2 * c * mixed + square))
+        q[inner:] /= np.float32(intercept)
+        for slot, curvature, share in reversed(used):
+            step, change = self.steps[slot].ravel(), self.changes[slot].ravel()
+            along = (c * _dot(change, q) + _dot(step[:inner], q[:inner])) / curvature
+            saxpy(step, q, a=share - along)
+        return -q.reshape(gradient.shape)
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is anything to learn from."""
+        return bool(self._order)
+
+
+def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    return float(np.vdot(one, other))

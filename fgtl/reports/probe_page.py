@@ -1,0 +1,138 @@
+"""One self-contained page of probes: accuracies, what they were chosen by, few shots, confusions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from fgtl.reports.confusion import confusion_matrix
+from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PALE, percent_axis, shorten, single_axes, styled, to_svg
+from fgtl.reports.headline import percent
+from fgtl.reports.pages import environment
+from fgtl.reports.probe_table import TITLES, Classified, ProbeTable, cells, difference_cells, few_cells
+
+_COLOURS = (GOOD, BAD, PALE, MUTED, INK)
+_VALUES = {"c": "C, weaker penalty to the right", "penalty": "penalty", "k": "k"}
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """The confusions of one row."""
+
+    row: Classified
+    picture: Markup
+    pairs: tuple[tuple[str, str, int, float], ...]
+
+
+def as_html(probes: ProbeTable) -> str:
+    """The page as text; it loads nothing and runs nothing."""
+    dots = to_svg(dot_plot(probes), "Top-1 accuracy of each classifier on each feature set, with 95 % intervals")
+    # The best row of each feature set.
+    best = {row.features: row for row in reversed(probes.rows)}
+    return (
+        environment()
+        .get_template("probe.html")
+        .render(
+            probes=probes,
+            best=probes.rows[0],
+            title=TITLES,
+            dots=dots,
+            choice=to_svg(choice_plot(probes), "Validation accuracy of every setting that was tried")
+            if any(row.tried for row in probes.rows)
+            else "",
+            few=to_svg(few_plot(probes), "Accuracy with few training images a class") if probes.few else "",
+            tables=[cells(probes), few_cells(probes), difference_cells(probes)],
+            confusions=[_confusion(row) for row in probes.rows if best[row.features] is row],
+        )
+    )
+
+
+@styled
+def dot_plot(probes: ProbeTable) -> Figure:
+    """Top-1 accuracy of each row with its interval, best first."""
+    figure, axes = single_axes(7.2, 1.0 + 0.38 * len(probes.rows))
+    places = np.arange(len(probes.rows))[::-1]
+    for place, row in zip(places, probes.rows, strict=True):
+        low, high = row.evaluation.top1_interval
+        axes.plot([low, high], [place, place], color=GOOD, linewidth=2.2, alpha=0.55)
+        axes.plot([row.evaluation.top1], [place], "o", color=GOOD, markersize=8)
+        axes.annotate(
+            percent(row.evaluation.top1), (high, place), xytext=(8, 0), textcoords="offset points", va="center"
+        )
+    axes.set_yticks(places, [shorten(row.name, 58) for row in probes.rows], color=INK)
+    low = min(row.evaluation.top1_interval[0] for row in probes.rows)
+    high = max(row.evaluation.top1_interval[1] for row in probes.rows)
+    margin = max(0.06 * (high - low), 0.004)
+    # Room for the figures at the right.
+    axes.set(xlim=(low - margin, high + margin + 0.16 * (high - low + 2 * margin)), ylim=(-0.6, len(places) - 0.4))
+    axes.set_xlabel("top-1 accuracy on the test images, 95 % interval")
+    percent_axis(axes.xaxis, digits=0 if high - low > 0.05 else 1)
+    axes.grid(axis="x")
+    axes.tick_params(axis="both", length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+@styled
+def choice_plot(probes: ProbeTable) -> Figure:
+    """Validation accuracy over the settings, a panel a classifier, a colour a feature set; a ring is what was taken."""
+    chosen = [row for row in probes.rows if row.tried]
+    kinds = list(dict.fromkeys(row.classifier for row in chosen))
+    sets = list(dict.fromkeys(row.features for row in probes.rows))
+    figure = Figure(figsize=(7.2, 2.8 * len(kinds)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(kinds), 1))
+    for axes, kind in zip(panels, kinds, strict=True):
+        for row in (row for row in chosen if row.classifier == kind):
+            colour = _COLOURS[sets.index(row.features) % len(_COLOURS)]
+            for standardised in dict.fromkeys(one[2] for one in row.tried):
+                points = sorted((value, share) for _, value, how, share in row.tried if how is standardised)
+                label = shorten(row.features, 40) + (", standardised" if standardised else "")
+                axes.plot(
+                    *zip(*points, strict=True), color=colour, linestyle="--" if standardised else "-", label=label
+                )
+            _, value, _, share = max(row.tried, key=lambda one: one[3])
+            axes.plot([value], [share], "o", color=colour, markersize=9, markerfacecolor="none", markeredgewidth=1.6)
+        axes.set_xscale("log")
+        axes.set(xlabel=_VALUES[chosen_name(chosen, kind)], ylabel="validation accuracy")
+        axes.set_title(TITLES[kind], loc="left", fontsize=10, color=INK)
+        percent_axis(axes.yaxis)
+        axes.grid(axis="y")
+    panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1.12), ncols=2)
+    return figure
+
+
+def chosen_name(rows: list[Classified], kind: str) -> str:
+    """What a classifier's settings are called: "c", "penalty" or "k"."""
+    return next(row.tried[0][0] for row in rows if row.classifier == kind)
+
+
+@styled
+def few_plot(probes: ProbeTable) -> Figure:
+    """Accuracy over the training images a class; strokes are the draws."""
+    figure, axes = single_axes(5.4, 3.2)
+    for place, features in enumerate(dict.fromkeys(one.features for one in probes.few)):
+        colour = _COLOURS[place % len(_COLOURS)]
+        own = sorted((one for one in probes.few if one.features == features), key=lambda one: one.shots)
+        axes.plot(
+            [one.shots for one in own], [one.mean for one in own], "o-", color=colour, label=shorten(features, 44)
+        )
+        for one in own:
+            axes.plot(np.full(len(one.each), one.shots), one.each, "_", color=colour, markersize=9)
+    shots = sorted({one.shots for one in probes.few})
+    axes.set_xscale("log")
+    axes.set_xticks(shots, [str(count) for count in shots])
+    axes.set_xticks([], minor=True)
+    axes.set(xlabel="training images a class", ylabel="top-1 accuracy")
+    percent_axis(axes.yaxis)
+    axes.grid(axis="y")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _confusion(row: Classified) -> Confusion:
+    found = row.evaluation
+    names = [one.name for one in found.per_class]
+    pairs = tuple((names[one.true], names[one.predicted], one.images, one.share) for one in found.most_confused(10))
+    about = f"Confusion matrix of {row.name}"
+    return Confusion(row, to_svg(confusion_matrix(found, together=True), about), pairs)
