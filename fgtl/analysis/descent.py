@@ -14,7 +14,8 @@ _MEMORY = 2**30
 _LINE_STEPS = 12
 # A line search ends where the slope is this share of the one it began with.
 _FLAT = 0.1
-# What so many iterations gained is more than half of what is left to gain when each takes away a seventh of it.
+# What so many iterations gained is more than half of what is left to gain when each takes away a seventh of it. Where it
+# takes longer each takes away less, and a third of all iterations is looked at.
 _LAST = 3
 _TIMID = 0.02
 
@@ -112,14 +113,20 @@ class Descent:
         inside = float(np.vdot(self.weights[:-1], direction[:-1]))
         square = float(np.vdot(direction[:-1], direction[:-1]))
         size = 1.0
+        if not self._known.has_steps:
+            # No second derivative is larger than this one (Boehning 1992).
+            size = -slope / (square + c / 2 * float(np.vdot(image, image)))
         low, high = (0.0, slope), (np.inf, np.inf)
         trial = np.empty_like(self._logits)
-        for _ in range(_LINE_STEPS):
+        for attempt in range(_LINE_STEPS + 1):
+            if attempt == _LINE_STEPS:
+                # Not as flat as wished, but lower: a step nevertheless, unless rounding leaves none.
+                size = low[0]
             np.multiply(image, np.float32(size), out=trial)
             trial += self._logits
             loss = softmax_loss(trial, self._labels, self._residuals)
             now = c * float(np.vdot(self._residuals, image)) + inside + size * square
-            if abs(now) <= _FLAT * abs(slope):
+            if abs(now) <= _FLAT * abs(slope) or (attempt == _LINE_STEPS and size > 0):
                 self._logits = trial
                 return np.float32(size), loss
             if now < 0:
@@ -145,7 +152,8 @@ class Descent:
             most: what could at most be gained, as the objective is 1-strongly convex (up to the intercept's part).
         """
         least = tolerance * values[-1]
-        slow = len(values) > _LAST and values[-1 - _LAST] - values[-1] <= least
+        last = max(_LAST, len(values) // _LAST)
+        slow = len(values) > last and values[-1 - last] - values[-1] <= least
         return most <= least or expected <= _TIMID * least or slow
 
     def _intercept_curvature(self, c: float) -> float:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import saxpy
 
 # Slots for a solution and its differences to earlier ones, before those for steps.
-SOLUTIONS = 4
+SOLUTIONS = 3
 
 
 class Directions:
@@ -30,7 +30,7 @@ class Directions:
         self._products = np.zeros((SOLUTIONS + pairs, 4))
 
     def add_solution(self, weights: NDArray[np.float32], image: NDArray[np.float32]) -> None:
-        """Remember a solution: it, and its first, second and third difference to those before it.
+        """Remember a solution: it, and its first and second difference to those before it.
 
         Along a path of C the solutions themselves are nearly parallel, and float32 could not tell them apart.
         """

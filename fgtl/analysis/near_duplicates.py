@@ -16,12 +16,17 @@ Kind = Literal["copy", "hash", "features"]
 SURE_BITS = 4
 # Hashes of paler pictures (standard deviation, of 0..255) are noise.
 _LEAST_CONTRAST = 4.0
-# A photograph's nearest neighbour must be so much nearer than its second nearest: of 1,389 test photographs of birds
-# four have such a training photograph, all of the same bird in the same place; the fifth, at 0.74, is another one.
+# For one photograph of a pair the other must be so much nearer than the next one: of 1,389 test photographs of birds
+# four have such a training photograph, all of the same bird in the same place; a fifth, at 0.74, is another bird.
 _LARGEST_RATIO = 0.7
-# Second neighbours are different photographs. Where already this share of them is so much nearer than the third, a
-# ratio says less: the data are lumpy, or the features poor.
-_CHANCE = 0.002
+# And so much for the other one too: the only finch of a small set is the nearest to every finch, by far.
+_OTHER_WAY = 0.85
+# Second neighbours are different photographs. The share of them that are so much nearer than the third says how often
+# chance does that; the ratio stays a tenth below what it does to so few.
+_CHANCE, _BELOW = 0.002, 0.9
+# And it must be nearer than all but this share of second neighbours: where a photograph has none that is alike, the
+# first of them is by chance much nearer than the second, and still far.
+_NEAR = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +69,11 @@ def near_duplicates(one: Side, other: Side) -> tuple[list[Pair], float | None]:
 
     1. equal files;
     2. hashes of the picture, or of its mirror image, that differ in at most SURE_BITS bits;
-    3. features: each is the other's nearest neighbour (cosine), and for the photograph of `other` the nearest is at
-       most `ratio` times as far as the second nearest (distances of unit vectors; the test of Lowe, Distinctive Image
-       Features, IJCV 2004, section 7.1). `ratio` is 0.7, or less where second neighbours are often so much nearer than
-       third ones. Several copies of one photograph in `one` hide each other from this test, not from the hashes.
+    3. features (cosine): each is the other's nearest neighbour; for one of them it is at most `ratio` times as far as
+       the second nearest, for the other at most 0.85 times (distances of unit vectors; the test of Lowe, Distinctive
+       Image Features, IJCV 2004, section 7.1); and they are nearer than nine in ten of all second nearest. `ratio` is
+       0.7, or less where second neighbours are often so much nearer than third ones. Several copies of one photograph
+       hide each other from this test, not from the hashes.
 
     Returns:
         Pairs by kind (copies first), the nearest first; and the ratio used, None where features were not compared.
@@ -108,15 +114,27 @@ def _by_hash(one: Hashes, other: Hashes) -> Rows:
 
 
 def _by_features(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[Any, Any, float]:
-    nearest, similarity = top_k(other, one, 3)
-    back, _ = top_k(one, other, 1)
+    """Rows of `one`, rows of `other`, and the ratio."""
+    nearest, there, first, limits = _neighbours(other, one)
+    back, _, first_back, limits_back = _neighbours(one, other)
+    ratio, near = (min(pair) for pair in zip(limits, limits_back, strict=True))
+    mutual = back[nearest] == np.arange(len(other))
+    first_back = first_back[nearest]
+    clear = (np.minimum(first, first_back) <= ratio) & (np.maximum(first, first_back) <= _OTHER_WAY)
+    places = np.flatnonzero(mutual & clear & (there <= near))
+    return nearest[places], places, ratio
+
+
+def _neighbours(
+    queries: NDArray[np.float32], database: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], tuple[float, float]]:
+    """Nearest row of each query, its distance, that distance over the next one; largest ratio and distance allowed."""
+    indices, similarity = top_k(queries, database, 3)
     distances = np.sqrt(np.maximum(2 - 2 * similarity.astype(np.float64), 0))
     # At distance 0 it is the same, however near the next one is.
     first, second = (_quotient(distances[:, place], distances[:, place + 1]) for place in (0, 1))
-    ratio = min(_LARGEST_RATIO, float(np.quantile(second, _CHANCE)))
-    mutual = back[nearest[:, 0], 0] == np.arange(len(other))
-    places = np.flatnonzero(mutual & (first <= ratio))
-    return nearest[places, 0], places, ratio
+    ratio = min(_LARGEST_RATIO, _BELOW * float(np.quantile(second, _CHANCE)))
+    return indices[:, 0], distances[:, 0], first, (ratio, float(np.quantile(distances[:, 1], _NEAR)))
 
 
 def _quotient(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

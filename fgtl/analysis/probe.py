@@ -172,7 +172,7 @@ def _predictions(
         for penalty, found in zip(penalties, scores, strict=True):
             yield penalty, found.argmax(axis=1)
     else:
-        neighbours = usable_neighbours(len(rows), NEIGHBOURS)
+        neighbours = usable_neighbours(len(rows), NEIGHBOURS)[::-1]
         shares = knn_probabilities(queries, rows, fitting.labels, classes, neighbours)
         for k, votes in zip(neighbours, shares, strict=True):
             yield k, votes.argmax(axis=1)
@@ -223,8 +223,12 @@ def _given(knobs: ProbeKnobs, classifier: str) -> dict[str, float | bool]:
 
 
 def _joined(one: Features, other: Features) -> Features:
-    both = [np.concatenate(pair) for pair in ((one.features, other.features), (one.labels, other.labels))]
-    return Features(both[0], both[1], np.concatenate([one.ids, other.ids]), one.class_names)
+    return Features(
+        np.concatenate([one.features, other.features]),
+        np.concatenate([one.labels, other.labels]),
+        np.concatenate([one.ids, other.ids]),
+        one.class_names,
+    )
 
 
 def _shots(words: Sequence[str]) -> list[int]:

@@ -36,6 +36,6 @@ class Scaling:
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, D) of the same rows, scaled; the same array where there is nothing to do."""
         if self.normalise:
-            lengths = np.linalg.norm(features, axis=1, keepdims=True)
-            features = features / np.where(lengths > 0, lengths, 1).astype(np.float32)
+            lengths = np.sqrt(np.einsum("nd,nd->n", features, features))
+            features = np.divide(features, np.where(lengths > 0, lengths, 1)[:, None], dtype=np.float32)
         return features if self.factors is None else features * self.factors

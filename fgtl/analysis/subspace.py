@@ -8,7 +8,7 @@ from fgtl.analysis.softmax_loss import softmax_loss
 _BLOCK = 64
 _STEPS = 8
 # Eigenvalues below this share of the largest are rounding of float32.
-_RANK = 1e-5
+_RANK = 1e-4
 
 
 def best_combination(

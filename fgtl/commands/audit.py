@@ -131,7 +131,7 @@ def _accuracies(comparisons: list[Comparison], c: float) -> "list[Accuracy]":
 
     if not comparisons or comparisons[0].names != ("training", "test") or not comparisons[0].pairs:
         return []
-    effect = effect_of_duplicates(*comparisons[0].parts, comparisons[0].pairs, c or TRIED[0])
+    effect = effect_of_duplicates(*comparisons[0].parts, comparisons[0].pairs, c or TRIED[-1])
     named = {"all": effect.every, "with a training image's picture": effect.repeated, "the others": effect.others}
     rows = [Accuracy(name, one.images, one.before, one.after) for name, one in named.items()]
     say(table(list(ACCURACY_HEADER), [row.as_cells() for row in rows]))

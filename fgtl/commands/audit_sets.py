@@ -159,8 +159,9 @@ def compare(one: Audited, other: Audited, parts: tuple[Features, Features], name
         notes.append(f"Hashes: at most {SURE_BITS} of 64 bits differ, of the picture or its mirror image.")
     if ratio is not None:
         notes.append(
-            f"Features: each is the other's nearest neighbour, and at most {ratio:.2f} times as far as the second "
-            "nearest; no more than 0.7, and less where different photographs are often so near in these data."
+            f"Features: each is the other's nearest neighbour, for one of them at most {ratio:.2f} times as far as the "
+            "second nearest (0.70, less where different photographs often are) and for the other 0.85 times; and nearer "
+            "than nine in ten of all second nearest."
         )
     return Comparison(names, (one, other), parts, pairs, tuple(notes))
 

@@ -1,6 +1,7 @@
 """Whose neighbours are asked for: rows of a feature set, and image files that its network looks at now."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +21,10 @@ _DRAWN = "random:8"
 class QueryKnobs(OddImages, TrustKnobs):
     """Whose neighbours."""
 
-    query: tuple[str, ...] = flag((), "ids or row numbers of the feature set, or image files")
-    queries: str = flag("", f"or so many drawn from --query_split, such as {_DRAWN}: what is done without --query")
+    query: tuple[str, ...] = flag((), "ids or row numbers of the feature set, or image files; also without the flag")
+    queries: str = flag(
+        "", f"or so many drawn from --query_split, such as {_DRAWN}: what is done when nothing is named"
+    )
     query_split: str = flag("", "split expression of what is drawn, and of precision at k (test; train without one)")
     seed: int = flag(0, "of what is drawn", low=0, high=LARGEST_SEED)
     backbone: str = flag("", "image files: the backbone, where the name in the feature set does not build it")
@@ -54,11 +57,12 @@ class Queries:
         return [*self.rows.labels.tolist(), *[-1] * len(self.photos)]
 
 
-def gather(found: FeatureSet, knobs: QueryKnobs, split: str) -> Queries:
+def gather(found: FeatureSet, words: Sequence[str], knobs: QueryKnobs, split: str) -> Queries:
     """Look up and draw what was asked for; image files are looked at by the network that made the feature set.
 
     Args:
-        split: what queries are drawn from.
+        words: ids, row numbers and image files.
+        split: what queries are drawn from; some are, where there are no words.
 
     Raises:
         UsageError: no such id, row or file, or the network is not the feature set's.
@@ -68,14 +72,14 @@ def gather(found: FeatureSet, knobs: QueryKnobs, split: str) -> Queries:
         raise UsageError(f"--queries={knobs.queries} is not understood.", expected=f"{_DRAWN}, say.")
     rows, photos = [], {}
     policy = ImagePolicy(odd=knobs.odd, max_pixels=knobs.max_pixels, check="decode")
-    for word in knobs.query:
+    for word in words:
         row = _row_of(word, found)
         if row is None:
             path = Path(word).expanduser()
             photos[path] = _stored(path, policy, found)
         else:
             rows.append(row)
-    if knobs.queries or not knobs.query:
+    if knobs.queries or not words:
         count = int((knobs.queries or _DRAWN).partition(":")[2])
         among = found.rows(split)
         rows += sorted(np.random.default_rng(knobs.seed).choice(among, min(count, len(among)), replace=False).tolist())

@@ -26,9 +26,9 @@ ENDINGS = (".png", ".html")
 
 @dataclass(frozen=True)
 class Config(QueryKnobs):
-    """Where neighbours are looked for; the feature set follows the flags."""
+    """Where neighbours are looked for; the feature set follows the flags, and queries may follow it."""
 
-    files: tuple[str, ...] = flag((), "a feature set (or a record set with one); also given without the flag")
+    files: tuple[str, ...] = flag((), "a feature set (or a record set with one), queries; also without the flag")
     split: str = flag("train", "split expression of the photographs that are searched")
     k: int = flag(5, "neighbours of each", low=1, high=100)
     metric: str = flag("cosine", "what is near", choices=METRICS)
@@ -54,11 +54,10 @@ class Found:
 
     def said(self, score: float) -> str:
         """A score, for people."""
-        if self.metric == "dot":
-            return f"product {score:.4g}"
-        # Of unit vectors: 0 is the same direction, 2 the opposite one.
-        distance = math.sqrt(max(0.0, 2 - 2 * score)) if self.metric == "cosine" else score
-        return f"distance {distance:.4g}"
+        if self.metric == "cosine":
+            # Of unit vectors: 0 is the same direction, 2 the opposite one.
+            return f"distance {math.sqrt(max(0.0, 2 - 2 * score)):.3f}"
+        return f"{'product' if self.metric == 'dot' else 'distance'} {score:.4g}"
 
 
 def main(config: Config) -> None:
@@ -66,16 +65,14 @@ def main(config: Config) -> None:
     from fgtl.analysis.precision_at_k import own_rows
     from fgtl.features.topk import top_k
 
-    if len(config.files) != 1:
-        raise UsageError(
-            f"{len(config.files)} feature sets were given.", expected="fgtl neighbours FEATURESET --query ..."
-        )
+    if not config.files:
+        raise UsageError("No feature set was given.", expected="fgtl neighbours FEATURESET --query photo.jpg")
     if config.output is not None and config.output.suffix not in ENDINGS:
         raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
-    (found,) = find_feature_sets(config.files)
+    (found,) = find_feature_sets(config.files[:1])
     database = found.part(config.split)
     query_split = config.query_split or ("test" if "test" in found.counts else "train")
-    queries = gather(found, config, query_split)
+    queries = gather(found, [*config.query, *config.files[1:]], config, query_split)
     own = np.concatenate([own_rows(queries.rows, database), np.full(len(queries.photos), -1)])
     most = len(database) - bool((own >= 0).any())
     if config.k > most:
@@ -105,10 +102,12 @@ def _print(found: Found) -> None:
 
 
 def _precision(queries: Features, database: Features, query_split: str, config: Config) -> str:
-    from fgtl.analysis.precision_at_k import precision_at_k
+    from fgtl.analysis.precision_at_k import own_rows, precision_at_k
 
     found = precision_at_k(queries, database, tuple(sorted({1, config.k})), cast(Metric, config.metric))
-    which = "leave-one-out" if query_split == config.split else f"against {config.split}"
+    which = f"against {config.split}"
+    if (own_rows(queries, database) >= 0).any():
+        which += ", leave-one-out"
     text = ", ".join(f"precision@{k} {value:.4f}" for k, value in found.items())
     say(f"\n{len(queries):,} images of {query_split}, {which}: {text}")
     return f"{text} ({query_split}, {which})"

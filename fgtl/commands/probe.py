@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from fgtl.analysis.probe import Outcome, ProbeResult
     from fgtl.features.feature_set import Features, FeatureSet
-    from fgtl.reports.probe_table import Classified, ProbeTable, Shots
+    from fgtl.reports.probe_table import Classified, ProbeTable
 
 ENDINGS = (".html", ".json", ".csv", ".png")
 
@@ -43,12 +44,8 @@ def main(config: Config) -> None:
     sets = find_feature_sets(config.files)
     parts = [_parts(one, config) for one in sets]
     steps = len(sets) * (len(config.classifiers) + len(config.shots))
-    results = []
     with Progress("probe", steps, unit="classifiers") as progress:
-        for one, own in zip(sets, parts, strict=True):
-            results.append(
-                probe(*own, config, lambda what, name=one.folder.name: progress.advance(1, f"{what}, {name}"))
-            )
+        results = [probe(*own, config, partial(progress.advance, 1)) for own in parts]
     found = _table(config, sets, [own[2] for own in parts], results)
     say(
         f"{found.images['train']:,} training, {found.images['validation']:,} validation and "
@@ -83,9 +80,8 @@ def _table(
     config: Config, sets: "Sequence[FeatureSet]", tests: "Sequence[Features]", results: "Sequence[ProbeResult]"
 ) -> "ProbeTable":
     from fgtl.reports.probe_table import Shots, probe_table
-    from fgtl.reports.rank_table import names_of
 
-    names = names_of([_name(one) for one in sets])
+    names = _names(sets)
     rows: list[Classified] = []
     few: list[Shots] = []
     for name, test, result in zip(names, tests, results, strict=True):
@@ -97,9 +93,22 @@ def _table(
     return probe_table(", ".join(datasets), config.test_split, results[0].images, rows, few, notes, config.seed)
 
 
-def _name(one: "FeatureSet") -> str:
-    weights = Path(str(one.meta.question.get("weights", ""))).name.removesuffix(".h5").removesuffix(".weights")
-    return f"{one.meta.extractor.describe()}, {weights}" if weights else one.meta.extractor.describe()
+def _names(sets: "Sequence[FeatureSet]") -> tuple[str, ...]:
+    """The network and where its weights came from; how images are shown to it where that alone tells two apart."""
+    from fgtl.reports.rank_table import names_of
+
+    words = [_short_name(one) for one in sets]
+    if len(set(words)) < len(words):
+        words = [f"{word}: {one.meta.extractor.describe()}" for word, one in zip(words, sets, strict=True)]
+    return names_of(words)
+
+
+def _short_name(one: "FeatureSet") -> str:
+    backbone = one.meta.extractor.backbone
+    weights = Path(str(one.meta.question.get("weights", ""))).name
+    for ending in (".h5", ".weights", "_notop"):
+        weights = weights.removesuffix(ending)
+    return weights if weights.startswith(backbone) else f"{backbone}, {weights}".removesuffix(", ")
 
 
 def _same_images(one: "Features", other: "Features") -> bool:

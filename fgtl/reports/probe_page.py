@@ -1,10 +1,13 @@
 """One self-contained page of probes: accuracies, what they were chosen by, few shots, confusions."""
 
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from fgtl.reports.confusion import confusion_matrix
 from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PALE, percent_axis, shorten, single_axes, styled, to_svg
@@ -13,7 +16,7 @@ from fgtl.reports.pages import environment
 from fgtl.reports.probe_table import TITLES, Classified, ProbeTable, cells, difference_cells, few_cells
 
 _COLOURS = (GOOD, BAD, PALE, MUTED, INK)
-_VALUES = {"c": "C, weaker penalty to the right", "penalty": "penalty", "k": "k"}
+_VALUES = {"c": "C, weaker penalty to the right", "penalty": "penalty, a share of the mean eigenvalue", "k": "k"}
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,12 @@ def choice_plot(probes: ProbeTable) -> Figure:
     """Validation accuracy over the settings, a panel a classifier, a colour a feature set; a ring is what was taken."""
     chosen = [row for row in probes.rows if row.tried]
     kinds = list(dict.fromkeys(row.classifier for row in chosen))
-    sets = list(dict.fromkeys(row.features for row in probes.rows))
+    colours = _colours(probes)
     figure = Figure(figsize=(7.2, 2.8 * len(kinds)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(kinds), 1))
     for axes, kind in zip(panels, kinds, strict=True):
         for row in (row for row in chosen if row.classifier == kind):
-            colour = _COLOURS[sets.index(row.features) % len(_COLOURS)]
+            colour = colours[row.features]
             for standardised in dict.fromkeys(one[2] for one in row.tried):
                 points = sorted((value, share) for _, value, how, share in row.tried if how is standardised)
                 label = shorten(row.features, 40) + (", standardised" if standardised else "")
@@ -93,8 +96,8 @@ def choice_plot(probes: ProbeTable) -> Figure:
                 )
             _, value, _, share = max(row.tried, key=lambda one: one[3])
             axes.plot([value], [share], "o", color=colour, markersize=9, markerfacecolor="none", markeredgewidth=1.6)
-        axes.set_xscale("log")
-        axes.set(xlabel=_VALUES[chosen_name(chosen, kind)], ylabel="validation accuracy")
+        _log_axis(axes)
+        axes.set(xlabel=_VALUES[_name_of_setting(chosen, kind)], ylabel="validation accuracy")
         axes.set_title(TITLES[kind], loc="left", fontsize=10, color=INK)
         percent_axis(axes.yaxis)
         axes.grid(axis="y")
@@ -102,17 +105,21 @@ def choice_plot(probes: ProbeTable) -> Figure:
     return figure
 
 
-def chosen_name(rows: list[Classified], kind: str) -> str:
-    """What a classifier's settings are called: "c", "penalty" or "k"."""
+def _colours(probes: ProbeTable) -> dict[str, str]:
+    """A colour for each feature set, the same in every figure."""
+    sets = dict.fromkeys(row.features for row in probes.rows)
+    return dict(zip(sets, cycle(_COLOURS), strict=False))
+
+
+def _name_of_setting(rows: list[Classified], kind: str) -> str:
     return next(row.tried[0][0] for row in rows if row.classifier == kind)
 
 
 @styled
 def few_plot(probes: ProbeTable) -> Figure:
     """Accuracy over the training images a class; strokes are the draws."""
-    figure, axes = single_axes(5.4, 3.2)
-    for place, features in enumerate(dict.fromkeys(one.features for one in probes.few)):
-        colour = _COLOURS[place % len(_COLOURS)]
+    figure, axes = single_axes(7.2, 3.2)
+    for features, colour in _colours(probes).items():
         own = sorted((one for one in probes.few if one.features == features), key=lambda one: one.shots)
         axes.plot(
             [one.shots for one in own], [one.mean for one in own], "o-", color=colour, label=shorten(features, 44)
@@ -120,14 +127,20 @@ def few_plot(probes: ProbeTable) -> Figure:
         for one in own:
             axes.plot(np.full(len(one.each), one.shots), one.each, "_", color=colour, markersize=9)
     shots = sorted({one.shots for one in probes.few})
-    axes.set_xscale("log")
-    axes.set_xticks(shots, [str(count) for count in shots])
-    axes.set_xticks([], minor=True)
+    _log_axis(axes)
+    axes.set_xticks(shots)
     axes.set(xlabel="training images a class", ylabel="top-1 accuracy")
     percent_axis(axes.yaxis)
     axes.grid(axis="y")
     axes.legend(loc="lower right")
     return figure
+
+
+def _log_axis(axes: Axes) -> None:
+    axes.set_xscale("log")
+    # Matplotlib writes powers as formulas, and these figures have none.
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _confusion(row: Classified) -> Confusion:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,17 +33,17 @@ def rebuild_network(
         UsageError: these weights make another extractor.
         DataError: the weights, or the run, cannot be read.
     """
-    asked = {"tap": extractor.tap, "pooling": extractor.pooling or "mean", "views": extractor.views}
-    if run_dir is None:
-        asked |= {"backbone": extractor.backbone, "weights": weights}
+    seen = {"eval_crop": extractor.eval_crop, "legacy_resize": extractor.legacy_resize}
+    size = {"backbone": extractor.backbone, "weights": weights, "image_size": extractor.input_size}
+    asked: dict[str, Any] = {} if run_dir is not None else seen | size
     network = build_network(
         ExtractKnobs(
-            **asked,
+            tap=extractor.tap,
+            pooling=extractor.pooling or "mean",
+            views=extractor.views,
             run_dir=run_dir,
-            image_size=None if run_dir else extractor.input_size,
-            eval_crop=extractor.eval_crop,
-            legacy_resize=extractor.legacy_resize,
             allow_saved_model=allow_saved_model,
+            **asked,
         )
     )
     if network.extractor.key != key:

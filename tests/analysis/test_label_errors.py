@@ -18,15 +18,15 @@ def slow_suspects(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[i
     classes = probabilities.shape[1]
     threshold = {}
     for label in range(classes):
-        own = [float(row[label]) for row, given in zip(probabilities, labels, strict=True) if given == label]
-        threshold[label] = sum(own) / len(own) if own else float("inf")
+        sure = [float(row[label]) for row, own in zip(probabilities, labels, strict=True) if own == label]
+        threshold[label] = sum(sure) / len(sure) if sure else float("inf")
     found = []
-    for place, (row, given) in enumerate(zip(probabilities, labels, strict=True)):
+    for place, (row, own) in enumerate(zip(probabilities, labels, strict=True)):
         sure = [label for label in range(classes) if row[label] >= threshold[label]]
         if sure:
             suggested = max(sure, key=lambda label: row[label])
-            if suggested != given:
-                found.append((float(row[given] - row[suggested]), place, suggested))
+            if suggested != own:
+                found.append((float(row[own] - row[suggested]), place, suggested))
     return [(place, suggested) for _, place, suggested in sorted(found)]
 
 
@@ -99,7 +99,8 @@ def test_too_few_images_are_said() -> None:
 def test_a_test_image_known_by_heart_is_lost_without_its_copy() -> None:
     """An image among another class's: only its copy in the training images gives it away."""
     train, test = blobs(0), blobs(1)
-    strange = np.tile(np.float32([0, 0, 0, 0, 9, 0]), (1, 1))
+    # Most like class 0, which is its label nowhere but in the copy.
+    strange = np.array([[1, 0, 0.6, 0, 3, 0]], np.float32)
     rows = np.concatenate([train.features, strange])
     labels = np.append(train.labels, np.int32(2))
     leaked = Features(rows, labels, np.append(train.ids, "copy"), train.class_names)
@@ -107,9 +108,9 @@ def test_a_test_image_known_by_heart_is_lost_without_its_copy() -> None:
         np.concatenate([test.features, strange]), np.append(test.labels, np.int32(2)), test.ids, test.class_names
     )
     effect = effect_of_duplicates(leaked, tested, [Pair(120, 120, "copy", 0, 1.0)], c=100)
-    assert effect.repeated.images == 1 and effect.repeated.before == 1
-    assert effect.others == Counts(120, effect.others.before, effect.others.before)
-    assert effect.every.images == 121 and effect.every.before == effect.others.before + 1
+    assert effect.repeated == Counts(images=1, before=1, after=0)
+    assert effect.every.images == 121 and effect.others.images == 120
+    assert effect.every.before == effect.others.before + 1 and effect.every.after == effect.others.after
 
 
 def test_nothing_left_to_train_on_is_said() -> None:

@@ -60,6 +60,14 @@ def test_a_photograph_is_not_its_own_neighbour(gallery: Path, capsys: pytest.Cap
     assert sorted(listed) == sorted(found.ids[1:].tolist())
 
 
+def test_queries_may_follow_the_feature_set(gallery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    test = opened(gallery).part("test")
+    one, two, three = test.ids[:3]
+    assert main(["neighbours", str(gallery), "--k=1", "--query", one, two, three]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n{id}  " in shown for id in (one, two, three)) and shown.count("distance") == 3
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "dot"])
 def test_random_queries_are_the_same_every_time(gallery: Path, metric: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = []
@@ -134,7 +142,7 @@ def test_no_feature_set_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_a_new_photograph_is_looked_at_by_the_network_of_the_set_or_refused(
-    records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    records: Path, finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = shutil.copytree(records, tmp_path / "birds", ignore=shutil.ignore_patterns(STORE))
     network = ["--backbone=mobilenet_v2", "--weights=none", "--image_size=32"]
@@ -146,13 +154,6 @@ def test_a_new_photograph_is_looked_at_by_the_network_of_the_set_or_refused(
     assert main(["neighbours", str(home), f"--query={photo}", "--weights=none", "--k=1"]) == 0
     shown = capsys.readouterr().out
     # The stored image itself is in the set: looked at alike, it is found at distance 0.
-    assert f"{photo}\n    distance 0 " in shown and f"  {selection.ids[5]}\n" in shown
-    other = tmp_path / "other.weights.h5"
-    import keras
-
-    from fgtl.models.backbone import build_network
-
-    keras.utils.set_random_seed(9)
-    build_network("mobilenet_v2", 32).save_weights(other)
-    assert main(["neighbours", str(home), f"--query={photo}", f"--weights={other}"]) == 2
+    assert f"{photo}\n    distance 0.000 " in shown and f"  {selection.ids[5]}\n" in shown
+    assert main(["neighbours", str(home), f"--query={photo}", f"--run_dir={finished_run}"]) == 2
     assert "makes other features" in capsys.readouterr().err
