@@ -7,7 +7,7 @@ from fgtl.analysis.directions import SOLUTIONS, Directions
 from fgtl.analysis.softmax_loss import softmax_loss
 from fgtl.analysis.subspace import best_combination
 
-_PAIRS = 20
+_PAIRS = 10
 _LEAST_PAIRS = 5
 # Bytes that remembered directions may take.
 _MEMORY = 2**30
@@ -37,7 +37,7 @@ class Descent:
         weights: (D + 1, K) float32, the minimum at the last C.
         products: how many pairs of products with X were made.
 
-    Memory: at most 1 GiB of directions (20, fewer where each is large, at least 5) and four (N, K) arrays.
+    Memory: at most 1 GiB of directions (10, fewer where each is large, at least 5) and four (N, K) arrays.
     """
 
     def __init__(self, design: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import saxpy
 
 # Slots for a solution and its differences to earlier ones, before those for steps.
 SOLUTIONS = 3
@@ -62,6 +61,7 @@ class Directions:
         row, which has none.
         """
         q = gradient.ravel().copy()
+        scratch = np.empty_like(q)
         inner = gradient[:-1].size
         used = []
         for slot in reversed(self._order):
@@ -71,8 +71,8 @@ class Directions:
                 continue
             step, change = self.steps[slot].ravel(), self.changes[slot].ravel()
             share = _dot(step, q) / curvature
-            saxpy(change, q, a=-share * c)
-            saxpy(step, q, n=inner, a=-share)
+            _add(q, -share * c, change, scratch)
+            _add(q[:inner], -share, step[:inner], scratch)
             used.append((slot, curvature, share))
         if used:
             slot, curvature, _ = used[0]
@@ -82,7 +82,7 @@ class Directions:
         for slot, curvature, share in reversed(used):
             step, change = self.steps[slot].ravel(), self.changes[slot].ravel()
             along = (c * _dot(change, q) + _dot(step[:inner], q[:inner])) / curvature
-            saxpy(step, q, a=share - along)
+            _add(q, share - along, step, scratch)
         return -q.reshape(gradient.shape)
 
     @property
@@ -93,3 +93,10 @@ class Directions:
 
 def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(np.vdot(one, other))
+
+
+def _add(to: NDArray[np.float32], factor: float, array: NDArray[np.float32], scratch: NDArray[np.float32]) -> None:
+    """to += factor * array. Not SciPy's axpy: its BLAS has threads of its own, which fight for cores with NumPy's."""
+    part = scratch[: len(to)]
+    np.multiply(array, np.float32(factor), out=part)
+    to += part
