@@ -141,7 +141,7 @@ def test_a_device_without_enough_memory_is_told_in_a_person_s_words(config, trai
                 raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\n[[{{node add}}]]")
 
     with pytest.raises(
-        FgtlError, match=r"(?s)memory.*step 2: OOM when allocating tensor\n.*--batch_size.*--image_size"
+        FgtlError, match=r"(?s)memory.*step 3: OOM when allocating tensor\n.*--batch_size.*--image_size"
     ) as caught:
         train(config(), callbacks=[NeedsMore()])
     assert caught.value.exit_code == 1
