@@ -9,6 +9,7 @@ of its own, so that one's memory peak is not another's.
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -17,9 +18,16 @@ RATIO = re.compile(r"^RATIO (\S+) (\S+) goal (\S+)$", re.MULTILINE)
 
 
 def programs() -> list[Path]:
-    """All benchmark programs: the files here that are run by themselves, but this one."""
-    files = (path for path in Path(__file__).parent.glob("*.py") if path.name != Path(__file__).name)
+    """All benchmark programs: the files here that are run by themselves, but this one, and one without its device."""
+    left_out = {Path(__file__).name} | (set() if _jax_has_a_gpu() else {"model_time.py"})
+    files = (path for path in Path(__file__).parent.glob("*.py") if path.name not in left_out)
     return sorted(path for path in files if '__name__ == "__main__"' in path.read_text(encoding="utf-8"))
+
+
+def _jax_has_a_gpu() -> bool:
+    # In a process of its own: JAX takes most of a GPU's memory when it starts.
+    looks = "import sys, jax; sys.exit(jax.devices()[0].platform != 'gpu')"
+    return find_spec("jax") is not None and not subprocess.run([sys.executable, "-c", looks], check=False).returncode
 
 
 def run(program: Path, flags: list[str]) -> str:

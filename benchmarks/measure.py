@@ -3,6 +3,7 @@
 A side is a function without arguments that does the work once and returns how many units (images, steps) it did.
 """
 
+import math
 import multiprocessing
 import os
 import statistics
@@ -63,7 +64,7 @@ def use_cores(count: int) -> None:
 
 
 def print_table(title: str, columns: list[str], rows: Mapping[str, list[float]]) -> None:
-    """The title line, then a row a side; figures are written with thousands separators and three digits or more."""
+    """The title line, then a row a side; figures have thousands separators and three digits, NaN is left empty."""
     print(title)
     print(table(["", *columns], [[name, *map(_short, figures)] for name, figures in rows.items()]))
 
@@ -74,6 +75,8 @@ def print_ratio(name: str, value: float, goal: float) -> None:
 
 
 def _short(figure: float) -> str:
+    if math.isnan(figure):
+        return ""
     return f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"
 
 

@@ -47,13 +47,24 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def advance(self, units: int, note: str = "") -> None:
-        """Count `units` more as done; `note` (a loss, say) follows the figures."""
+    def advance(self, units: int, note: str = "", *, timed: bool = True) -> None:
+        """Count `units` more as done; `note` (a loss, say) follows the figures.
+
+        Not `timed` are units that took longer than those to come will (a program was compiled): the rate and the time
+        left are measured anew from here on.
+        """
         self._done += units
+        if not timed:
+            self._start, self._start_at = time.monotonic(), self._done
         if self._bar is not None:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(units)
+            if timed:
+                self._bar.update(units)
+            else:
+                self._bar.n = self._bar.initial = self._bar.last_print_n = self._done
+                self._bar.unpause()
+                self._bar.refresh()
             return
         now = time.monotonic()
         if now - self._last_line >= self.seconds_between_lines:
@@ -67,8 +78,10 @@ class Progress:
 
     def _line(self, now: float, note: str) -> str:
         rate = (self._done - self._start_at) / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / rate if rate else 0.0
-        text = f"{self._label}: {self._done:,} of {self._total:,} {self._unit}, {rate:,.0f} {self._unit}/s, {_clock(left)} left"
+        text = f"{self._label}: {self._done:,} of {self._total:,} {self._unit}"
+        if rate:
+            digits = 1 if rate < 10 else 0
+            text += f", {rate:,.{digits}f} {self._unit}/s, {_clock((self._total - self._done) / rate)} left"
         return f"{text}  {note}" if note else text
 
 

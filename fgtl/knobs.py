@@ -62,7 +62,7 @@ class Knobs:
         object.__setattr__(self, "_given", chosen)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            _check(field, value)
+            check_value(field, value)
             if isinstance(value, Path) or ("Path" in str(field.type) and isinstance(value, str)):
                 object.__setattr__(self, field.name, _path(field.name, str(value), self))
 
@@ -111,20 +111,32 @@ def plain_type(config: type[Knobs], field: dataclasses.Field[Any]) -> tuple[type
     return typing.get_origin(kept[0]) or kept[0], len(kept) < len(options)
 
 
-def _check(field: dataclasses.Field[Any], value: Any) -> None:
+def check_value(field: dataclasses.Field[Any], value: Any) -> None:
+    """Raise UsageError unless a knob's value is among its choices and within its bounds."""
     low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
-    if choices and value is not None and any(item not in choices for item in _items(value)):
-        raise UsageError(f"--{field.name}={value} is not a choice.", expected=f"one of: {', '.join(choices)}.")
+    strange = [item for item in _items(value) if choices and value is not None and item not in choices]
+    if choices and strange:
+        raise UsageError(
+            f"--{field.name}={','.join(map(str, _items(value)))} is not a choice.",
+            expected=f"one of: {', '.join(choices)}.",
+            fix=did_you_mean(str(strange[0]), choices),
+        )
     if value is None or isinstance(value, (str, Path)):
         return
     # `not (value >= low)` rather than `value < low`: not-a-number must fail too.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        bounds = " and ".join(
-            f"{word} {bound:{',' if isinstance(bound, int) else 'g'}}"
-            for word, bound in (("at least", low), ("at most", high))
-            if bound is not None
+        raise UsageError(
+            f"--{field.name}={value} is out of range.", expected=f"{bounds_of(field)} ({field.metadata['help']})."
         )
-        raise UsageError(f"--{field.name}={value} is out of range.", expected=f"{bounds} ({field.metadata['help']}).")
+
+
+def bounds_of(field: dataclasses.Field[Any]) -> str:
+    """A number's bounds in words, "at least 1 and at most 10"; empty without any."""
+    return " and ".join(
+        f"{word} {bound:{',' if isinstance(bound, int) else 'g'}}"
+        for word, bound in (("at least", field.metadata["low"]), ("at most", field.metadata["high"]))
+        if bound is not None
+    )
 
 
 def _items(value: Any) -> tuple[Any, ...]:

@@ -42,6 +42,11 @@ class Registry(Generic[T]):
         return sorted(self._entries)
 
     def __getitem__(self, name: str) -> T:
+        self.check(name)
+        return self._entries[name]
+
+    def check(self, name: str) -> None:
+        """Raise UsageError, with the names that there are and the nearest, for an unknown one."""
         self._load()
         if name not in self._entries:
             raise UsageError(
@@ -49,7 +54,6 @@ class Registry(Generic[T]):
                 expected=f"one of: {', '.join(self.names())}.",
                 fix=did_you_mean(name, self._entries),
             )
-        return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
         self._load()

@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from fgtl.console import say, table
+from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import UsageError, did_you_mean
 from fgtl.knobs import Knobs, flag
 from fgtl.models.facts import FACTS, SCHEMES, SOURCES
@@ -27,7 +28,8 @@ def main(config: Config) -> None:
     if len(config.files) > 1:
         raise UsageError(f"{len(config.files)} names are given.", expected="fgtl backbones, or fgtl backbones NAME.")
     if config.files:
-        # Imported here: the table needs no TensorFlow.
+        # Here: the table needs no TensorFlow.
+        import_tensorflow()
         from fgtl.models.backbone import Backbone
 
         say(describe(Backbone(config.files[0], config.input_size)))

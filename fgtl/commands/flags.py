@@ -1,6 +1,7 @@
 """Absl flags generated from a verb's frozen dataclass, and the dataclass filled from a command line."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 from absl import flags as absl_flags
 
 from fgtl.errors import UsageError, did_you_mean
-from fgtl.knobs import Knobs, knob_groups, plain_type
+from fgtl.knobs import Knobs, bounds_of, check_value, knob_groups, plain_type
 
 ConfigT = TypeVar("ConfigT", bound=Knobs)
 
@@ -31,28 +32,47 @@ def parse(config: type[ConfigT], verb: str, arguments: list[str]) -> ConfigT:
         everything = asked[0] == "--helpfull" or "all" in arguments
         print(help_page(config, verb, everything=everything))
         raise HelpShown
-    values = _flag_values(config)
-    arguments = _with_flagfiles(arguments, {field.name for field in dataclasses.fields(config)})
-    try:
-        left = values([verb, *arguments])[1:]
-    except absl_flags.UnrecognizedFlagError as error:
-        known = [field.name for field in dataclasses.fields(config)]
-        raise UsageError(
-            f"There is no flag --{error.flagname}.",
-            fix=f"{did_you_mean(error.flagname.removeprefix('no'), known)} fgtl {verb} --help lists them.".strip(),
-        ) from None
-    except (absl_flags.Error, OSError) as error:
-        raise UsageError(f"{str(error).rstrip('.')}.", fix=f"fgtl {verb} --help lists the flags.") from None
-    fields = {field.name: field for field in dataclasses.fields(config)}
-    given = {name: _value(config, field, values) for name, field in fields.items() if values[name].present}
-    if left and "files" in fields:
+    given, left = _given(config, verb, _with_flagfiles(config, verb, arguments))
+    if left and "files" in {field.name for field in dataclasses.fields(config)}:
         given["files"] = (*given.get("files", ()), *left)
     elif left:
         raise UsageError(f"{left[0]!r} is not a flag.", expected="--name=value or --name value.")
     return config.from_given(given)
 
 
-def _with_flagfiles(arguments: list[str], known: set[str], depth: int = 0) -> list[str]:
+def _given(config: type[Knobs], verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The values of the flags that are there, and the words that are no flags."""
+    values = _flag_values(config)
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    try:
+        left = values([verb, *arguments])[1:]
+    except absl_flags.UnrecognizedFlagError as error:
+        raise UsageError(
+            f"There is no flag --{error.flagname}.",
+            fix=f"{did_you_mean(error.flagname.removeprefix('no'), fields)} fgtl {verb} --help lists them.".strip(),
+        ) from None
+    except absl_flags.IllegalFlagValueError as error:
+        raise _unreadable(str(error), config, fields) from None
+    except (absl_flags.Error, OSError) as error:
+        raise UsageError(f"{str(error).rstrip('.')}.", fix=f"fgtl {verb} --help lists the flags.") from None
+    return {name: _value(config, field, values) for name, field in fields.items() if values[name].present}, left
+
+
+def _unreadable(text: str, config: type[Knobs], fields: dict[str, dataclasses.Field[Any]]) -> UsageError:
+    """From absl's "flag --name=value: what a parser below says"."""
+    came = text.removeprefix("flag ").rstrip(".")
+    name = came.removeprefix("--").partition("=")[0]
+    if name not in fields:
+        return UsageError(f"{came}.")
+    kind, _ = plain_type(config, fields[name])
+    if kind is bool:
+        return UsageError(f"{came}.", expected=f"--{name} or --no{name}, or --{name}=true or --{name}=false.")
+    bounds = bounds_of(fields[name])
+    wanted = f"{_NUMBERS.get(kind, 'a value')}{', ' * bool(bounds)}{bounds}"
+    return UsageError(f"{came}.", expected=f"{wanted} ({fields[name].metadata['help']}).")
+
+
+def _with_flagfiles(config: type[Knobs], verb: str, arguments: list[str], depth: int = 0) -> list[str]:
     """Put the lines of each --flagfile in its place, so that what is wrong in one is named with its line."""
     found: list[str] = []
     rest = iter(arguments)
@@ -64,11 +84,11 @@ def _with_flagfiles(arguments: list[str], known: set[str], depth: int = 0) -> li
         path = Path(value if given else next(rest, "")).expanduser()
         if depth > 8:
             raise UsageError(f"{path} includes flag files that include each other.", expected="an end to it.")
-        found += _with_flagfiles(_lines_of(path, known), known, depth + 1)
+        found += _with_flagfiles(config, verb, _lines_of(config, verb, path), depth + 1)
     return found
 
 
-def _lines_of(path: Path, known: set[str]) -> list[str]:
+def _lines_of(config: type[Knobs], verb: str, path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -76,15 +96,53 @@ def _lines_of(path: Path, known: set[str]) -> list[str]:
     found = []
     for number, line in enumerate(lines, 1):
         text = line.strip()
-        if not text or text.startswith(("#", "//")):
-            continue
-        name = text.lstrip("-").partition("=")[0]
-        if not text.startswith("--"):
-            raise UsageError(f"{path} line {number}: {text!r} is not a flag.", expected="--name=value, one a line.")
-        if name not in known | {"flagfile"} and name.removeprefix("no") not in known:
-            raise UsageError(f"{path} line {number}: there is no flag --{name}.", fix=did_you_mean(name, known))
-        found.append(text)
+        if text and not text.startswith(("#", "//")):
+            _check_line(config, verb, text, f"{path} line {number}")
+            found.append(text)
     return found
+
+
+def _check_line(config: type[Knobs], verb: str, text: str, place: str) -> None:
+    """Raise UsageError, with the place, unless the line is a flag that is there, with a value that it takes."""
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    name = text.lstrip("-").partition("=")[0]
+    if not text.startswith("--"):
+        raise UsageError(f"{place}: {text!r} is not a flag.", expected="--name=value, one a line.")
+    if name == "flagfile":
+        return
+    if name not in fields and name.removeprefix("no") not in fields:
+        spaced = re.fullmatch(r"(\w+)\s+=?\s*(.+)", text.lstrip("-"))
+        fix = f"Write --{spaced[1]}={spaced[2]}." if spaced and spaced[1] in fields else did_you_mean(name, fields)
+        raise UsageError(f"{place}: there is no flag --{name}.", fix=fix)
+    try:
+        for given, value in _given(config, verb, [text])[0].items():
+            check_value(fields[given], value)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
+
+
+class _Whole(absl_flags.IntegerParser):
+    def convert(self, argument: int | str) -> int:
+        try:
+            return super().convert(argument)
+        except (TypeError, ValueError):
+            raise ValueError("not a whole number") from None
+
+
+class _Number(absl_flags.FloatParser):
+    def convert(self, argument: float | str) -> float:
+        try:
+            return super().convert(argument)
+        except (TypeError, ValueError):
+            raise ValueError("not a number") from None
+
+
+class _YesOrNo(absl_flags.BooleanParser):
+    def parse(self, argument: str | int) -> bool:
+        try:
+            return super().parse(argument)
+        except (TypeError, ValueError):
+            raise ValueError("neither true nor false") from None
 
 
 # absl's DEFINE_* by the field's type; a path is a string to absl and becomes a Path in `_value`.
@@ -96,6 +154,9 @@ _DEFINE: dict[type, Callable[..., Any]] = {
     str: absl_flags.DEFINE_string,
     Path: absl_flags.DEFINE_string,
 }
+# In place of absl's, which say what Python says.
+_PARSERS: dict[type, absl_flags.ArgumentParser] = {bool: _YesOrNo(), int: _Whole(), float: _Number()}
+_NUMBERS = {int: "a whole number", float: "a number"}
 
 
 def _flag_values(config: type[Knobs]) -> absl_flags.FlagValues:
@@ -108,6 +169,8 @@ def _flag_values(config: type[Knobs]) -> absl_flags.FlagValues:
         elif isinstance(default, Path):
             default = str(default)
         _DEFINE[kind](field.name, default, field.metadata["help"], flag_values=values)
+        if kind in _PARSERS:
+            values[field.name].parser = _PARSERS[kind]
     return values
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgtl.console import say, table
+from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import UsageError
 from fgtl.knobs import Knobs, flag
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 # ImageNet's 1,000 classes and the background before them, as TF-Slim trains.
 _WITH_BACKGROUND = 1001
+_USAGE = "fgtl import-weights --backbone NAME --weights FILE --output NAME.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,22 @@ class Config(Knobs):
 
 def main(config: Config) -> None:
     """Read, fill, write, and say what went where."""
-    if not config.backbone:
-        raise UsageError("No --backbone is given.", expected="the network that the weights are of.")
-    if config.list:
+    if config.list and config.backbone:
         _list_weights(config)
-    elif config.weights is None or config.output is None:
+    elif config.weights is None or config.output is None or not config.backbone:
+        needed = ("backbone",) if config.list else ("backbone", "weights", "output")
+        missing = [f"--{name}" for name in needed if not getattr(config, name)]
         raise UsageError(
-            "--weights and --output are needed.",
-            expected="fgtl import-weights --backbone NAME --weights FILE --output NAME.weights.h5",
+            f"{' and '.join([', '.join(missing[:-1])] * (len(missing) > 1) + missing[-1:])} "
+            f"{'is' if len(missing) == 1 else 'are'} missing.",
+            expected="fgtl import-weights --backbone NAME --list" if config.list else _USAGE,
         )
     else:
         _import(config, config.weights, config.output)
 
 
 def _list_weights(config: Config) -> None:
+    import_tensorflow()
     from fgtl.interop.weight_names import named_weights
     from fgtl.models.backbone import build_network
 
@@ -62,14 +66,19 @@ def _list_weights(config: Config) -> None:
 
 
 def _import(config: Config, weights: Path, output: Path) -> None:
-    from fgtl.interop.checked_weights import expect_weights_name, save_checked
-    from fgtl.interop.pretrained import load_weights
-    from fgtl.interop.weight_import import read_classifier
-    from fgtl.models.backbone import build_network
+    from fgtl.interop.weight_file import check_format, expect_weights_name
 
     expect_weights_name(output)
     if config.head_output is not None and config.head_output.suffix != ".npz":
         raise UsageError(f"--head_output={config.head_output} is no .npz.", expected="a name that ends in .npz.")
+    # Before the seconds that TensorFlow takes.
+    check_format(weights)
+    import_tensorflow()
+    from fgtl.interop.checked_weights import save_checked
+    from fgtl.interop.pretrained import load_weights
+    from fgtl.interop.weight_import import read_classifier
+    from fgtl.models.backbone import build_network
+
     backbone = build_network(config.backbone, config.image_size)
     filled = load_weights(backbone, weights, ema=config.ema, partly=config.partial)
     head = None

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fgtl.commands.flags import parse
 from fgtl.data.parts import Parts
@@ -10,7 +10,11 @@ from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import UsageError, did_you_mean
 from fgtl.knobs import Knobs
 from fgtl.training.fit_knobs import FitKnobs
-from fgtl.training.recipe_auto import Choice, Facts, choose
+from fgtl.training.recipe_auto import Choice, choose
+from fgtl.training.recipe_facts import Facts
+
+if TYPE_CHECKING:
+    from fgtl.models.backbone import Architecture
 
 ConfigT = TypeVar("ConfigT", bound=Knobs)
 
@@ -29,10 +33,14 @@ def with_recipe(config: ConfigT, recipe: str) -> ConfigT:
     Raises:
         UsageError: there is no such recipe, or something is wrong in its file.
     """
+    if not recipe and "recipe" in config.given:
+        raise UsageError("--recipe is empty.", expected=_expected(), fix="Without a recipe leave the flag out.")
     if recipe in ("", AUTO):
         return config
     path = recipe_file(recipe)
     found = parse(type(config), "train", [f"--flagfile={path}"]).given
+    if not found:
+        raise UsageError(f"The recipe {path} has no flag in it.", expected="--name=value, one a line.")
     if "recipe" in found:
         raise UsageError(f"{path} has --recipe in it.", expected="flags of a training; --flagfile includes a file.")
     for chosen, other in (("init_run", "weights"), ("weights", "init_run")):
@@ -47,13 +55,19 @@ def recipe_file(recipe: str) -> Path:
     if recipe in known:
         return Path(str(files("fgtl.recipes") / f"{recipe}{ENDING}"))
     path = Path(recipe).expanduser()
+    if path.is_dir():
+        raise UsageError(f"--recipe={recipe} is a folder.", expected=_expected())
     if not path.is_file():
         raise UsageError(
             f"There is no recipe {recipe!r}.",
-            expected=f"auto, a flag file, or one of: {', '.join(known)}.",
+            expected=_expected(),
             fix=did_you_mean(recipe.removesuffix(ENDING), [AUTO, *known]),
         )
     return path
+
+
+def _expected() -> str:
+    return f"{AUTO}, a flag file, or one of: {', '.join(recipe_names())}."
 
 
 def recipe_names() -> list[str]:
@@ -68,6 +82,7 @@ def facts_of(config: FitKnobs, parts: Parts, strategy: Any) -> Facts:
     from fgtl.training.distribution import replicas_of
 
     architecture = find_architecture(config.backbone)
+    fresh = config.starts_fresh
     return Facts.of(
         parts.train,
         len(parts.validation),
@@ -75,11 +90,24 @@ def facts_of(config: FitKnobs, parts: Parts, strategy: Any) -> Facts:
         smallest_size=architecture.smallest_size,
         multiple=architecture.multiple,
         fixed_size=architecture.fixed_size,
-        pretrained=not config.starts_fresh,
+        pretrained=not fresh,
         goes_on=config.init_run is not None and config.init_head,
         on_gpu=bool(import_tensorflow().config.list_logical_devices("GPU")),
         replicas=replicas_of(strategy),
+        bn_decay=_own_decay(architecture, config.seed) if fresh else 0.0,
     )
+
+
+def _own_decay(architecture: "Architecture", seed: int) -> float:
+    """The slowest decay of a network's batch norms, which only the network itself knows: it is built for the question."""
+    from keras.utils import set_random_seed
+
+    from fgtl.models.batch_norms import slowest_decay
+
+    decay = slowest_decay(architecture.trunk(architecture.input_size))
+    # As if nothing had been drawn: the same knobs, given one by one, must lead to the same weights.
+    set_random_seed(seed)
+    return decay
 
 
 def with_choice(config: ConfigT, facts: Facts) -> tuple[ConfigT, str]:

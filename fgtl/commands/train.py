@@ -18,7 +18,7 @@ from fgtl.data.parts import Parts, SplitKnobs, parts_of
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet, Selection
 from fgtl.datasets import card_names
-from fgtl.errors import UsageError
+from fgtl.errors import UsageError, did_you_mean
 from fgtl.knobs import flag
 from fgtl.training.fit_knobs import FitKnobs
 
@@ -61,7 +61,6 @@ class Config(SplitKnobs, FitKnobs):
     records: Path = flag("records/{dataset}", "record set")
     run_dir: Path = flag("runs/{dataset}/{backbone}-{head}", "folder of the run; a run that is there goes on")
     recipe: str = flag("", "auto: from the data, with reasons; or a name in recipes/, or a flag file; flags given win")
-    refit: bool = flag(False, "then train anew on train + validation, for the chosen number of epochs")
 
 
 def main(config: Config) -> None:
@@ -114,7 +113,8 @@ def _open_run(config: Config, records: RecordSet, init: Mapping[str, Any] | None
     from fgtl.training.run import Run
 
     # Absolute, so that evaluate finds the record set, and compare the first stage, from any folder.
-    settings = config.as_dict() | {"records": str(config.records.absolute())}
+    # The data set by the record set's own word: with --records nobody need have said --dataset.
+    settings = config.as_dict() | {"records": str(config.records.absolute()), "dataset": records.name}
     if config.init_run:
         settings["init_run"] = str(config.init_run.absolute())
     dataset = _facts(records)
@@ -133,10 +133,11 @@ def open_records(folder: Path, dataset: str) -> RecordSet:
     """The record set, or UsageError with the command that makes it."""
     if not (folder / MANIFEST).is_file():
         source = f"--dataset {dataset}" if dataset in card_names() else "--data_dir FOLDER"
+        near = "" if dataset in card_names() else did_you_mean(dataset, card_names())
         raise UsageError(
             f"There is no finished record set at {folder}.",
             expected="one written by fgtl convert.",
-            fix=f"python converters/convert.py {source} --output_dir {shlex.quote(str(folder))}",
+            fix=f"{near} python converters/convert.py {source} --output_dir {shlex.quote(str(folder))}".strip(),
         )
     return RecordSet.open(folder)
 

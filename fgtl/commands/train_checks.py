@@ -38,7 +38,14 @@ def started_from(config: ConfigT, run_dir: Path) -> ConfigT:
 
 
 def check_meant(knobs: FitKnobs) -> None:
-    """Raise UsageError for knobs that contradict each other."""
+    """Raise UsageError for names that nobody knows, and for knobs that contradict each other."""
+    # Here: TensorFlow must be imported before Keras.
+    from fgtl.heads.head import HEADS
+    from fgtl.models.backbone import BACKBONES
+
+    HEADS.check(knobs.head)
+    if ":" not in knobs.backbone:
+        BACKBONES.check(knobs.backbone)
     tunes = knobs.mode != "head"
     if knobs.starts_fresh and tunes and knobs.tuned_bn == "inference":
         raise UsageError(

@@ -22,8 +22,7 @@ from fgtl.tfrecord import RecordWriter
 # Part of every fingerprint: raise it when the same samples would give other bytes than before.
 RECORD_FORMAT = 3
 WORK_FOLDER = ".convert"
-# In it: what was unpacked of compressed archives.
-SPOOL = "unpacked"
+SPOOL = "unpacked"  # in it: what compressed archives held
 EMPTY_BOX = "empty box left out"
 _BUFFER_BYTES = 1 << 20
 _BAD_IMAGES_LISTED = 20

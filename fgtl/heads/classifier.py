@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 
-from fgtl.errors import DataError
+from fgtl.errors import DataError, UsageError
 from fgtl.heads.head import HEADS, Head, name_of
 from fgtl.models.backbone import Backbone
+from fgtl.models.batch_norms import set_bn_decay
 from fgtl.models.trust import saved_models_allowed
 
 
@@ -22,14 +23,24 @@ class Classifier(keras.Model):
     Args:
         backbone: any; its variables are shared, not copied.
         head: a fresh one; it is built for this backbone.
+        bn_decay: of every batch normalisation, in the auxiliary classifier too; 0 for the network's own.
+
+    Raises:
+        UsageError: a `bn_decay` for a network without batch normalisation.
     """
 
-    def __init__(self, backbone: Backbone, head: Head) -> None:
+    def __init__(self, backbone: Backbone, head: Head, bn_decay: float = 0.0) -> None:
         image = keras.Input(backbone.input_shape[1:], name="image", dtype="float32")
         maps = backbone(image)
         super().__init__(image, head(maps["taps"], maps["features"]), name="classifier")
         self.backbone = backbone
         self.head = head
+        self.bn_decay = bn_decay
+        if bn_decay and not set_bn_decay(self, bn_decay):
+            raise UsageError(
+                f"--bn_decay={bn_decay:g}: {backbone.architecture} has no batch normalisation whose decay fgtl could set.",
+                fix="Give --bn_decay=0.",
+            )
 
     def call(self, images: Any, training: bool | None = None, mask: Any = None) -> dict[str, Any]:
         # Not by the traced graph: in training a head may give outputs that the graph, traced for inference, has not,
@@ -48,12 +59,14 @@ class Classifier(keras.Model):
             "backbone_spec": self.backbone.spec,
             "head": name_of(self.head),
             "head_config": self.head.get_config(),
+            "bn_decay": self.bn_decay,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Classifier":
         backbone = Backbone(config["backbone"], config["input_size"], config.get("backbone_spec"))
-        return cls(backbone, HEADS[config["head"]].from_config(config["head_config"]))
+        head = HEADS[config["head"]].from_config(config["head_config"])
+        return cls(backbone, head, config.get("bn_decay", 0.0))
 
 
 def load_classifier(path: Path, allow_saved_models: bool = False) -> Classifier:

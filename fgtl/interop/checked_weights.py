@@ -3,18 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from fgtl.errors import FgtlError, UsageError
+from fgtl.errors import FgtlError
 from fgtl.files import atomic_path
 from fgtl.interop.pretrained import build_backbone, weights_sha256
+from fgtl.interop.weight_file import expect_weights_name
 from fgtl.models.backbone import Backbone
-
-ENDING = ".weights.h5"
-
-
-def expect_weights_name(path: Path) -> None:
-    """Raise UsageError unless Keras can write weights under this name."""
-    if not path.name.endswith(ENDING) or path.is_dir():
-        raise UsageError(f"{path} is no name for a file of weights.", expected=f"a name that ends in {ENDING}.")
 
 
 def save_checked(backbone: Backbone, path: Path) -> str:

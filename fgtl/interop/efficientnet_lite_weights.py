@@ -3,10 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from fgtl.errors import DataError, UsageError
-from fgtl.interop.torch_file import read_state_dict
 from fgtl.interop.weight_import import import_weights
 from fgtl.models.backbone import Backbone
 
@@ -43,15 +40,3 @@ def load_efficientnet_lite0(backbone: Backbone, path: Path) -> None:
         DataError: the file is not readable, or its weights are not those of EfficientNet-Lite0.
     """
     import_weights(backbone, path)
-
-
-def imagenet_classifier(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(kernel (1280, 1000), bias (1000,)) of the classifier in a Lite0 state dict, classes in ImageNet's order.
-
-    Raises:
-        DataError: the file has none.
-    """
-    state = read_state_dict(path)
-    if not {"_fc.weight", "_fc.bias"} <= set(state):
-        raise DataError(f"{path} has no classifier.", expected="the entries _fc.weight and _fc.bias.")
-    return state["_fc.weight"].T, state["_fc.bias"]

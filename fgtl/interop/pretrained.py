@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -15,9 +16,11 @@ from fgtl.errors import DataError, UsageError
 from fgtl.interop.efficientnet_lite_weights import imagenet_file, load_efficientnet_lite0
 from fgtl.interop.filling import Filled
 from fgtl.interop.keras_weights import load_h5, load_keras_archive
+from fgtl.interop.weight_file import HDF5_START
 from fgtl.interop.weight_import import import_weights
 from fgtl.interop.weight_names import named_weights
 from fgtl.models.backbone import Backbone, build_network, find_architecture
+from fgtl.models.facts import FACTS, SOURCES
 
 _LITE0 = "efficientnet_lite0"
 
@@ -32,7 +35,7 @@ def build_backbone(name: str, weights: str | Path = "none", input_size: int | No
         input_size: pixels; None for the size of the published weights. Weights fit every size.
 
     Raises:
-        UsageError: no such backbone, size or package.
+        UsageError: no such backbone, size or package; "imagenet" for a network without such weights.
         DataError: the file is absent, damaged, or holds another architecture's weights; nothing is loaded in part.
     """
     backbone = build_network(name, input_size)
@@ -98,7 +101,7 @@ def _keras_loader(path: Path) -> Callable[[Backbone, Path], None] | None:
         return None
     with path.open("rb") as file:
         start = file.read(8)
-    if start == b"\x89HDF\r\n\x1a\n":
+    if start == HDF5_START:
         return load_h5
     return load_keras_archive if start.startswith(b"PK") and _is_keras_archive(path) else None
 
@@ -114,13 +117,14 @@ def _is_keras_archive(path: Path) -> bool:
 def _load_imagenet(backbone: Backbone) -> None:
     """Let keras.applications download (or find) its file and check its hash; then copy."""
     architecture = find_architecture(backbone.architecture)
-    size = architecture.input_size
+    if not architecture.keras_name:
+        raise _nothing_published(backbone.architecture)
+    build, size = getattr(keras.applications, architecture.keras_name), architecture.input_size
     try:
-        source = getattr(keras.applications, architecture.keras_name)(
-            include_top=False, weights="imagenet", input_shape=(size, size, 3)
-        )
-    # keras.utils.get_file raises a bare Exception when the network fails.
+        source = build(include_top=False, weights="imagenet", input_shape=(size, size, 3))
     except Exception as error:
+        if not _is_lost_download(error):
+            raise
         found = re.search(r"https?://[^\s:]+", str(error))
         url = found[0] if found else f"the ImageNet weights of {architecture.keras_name}"
         folder = Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
@@ -130,3 +134,20 @@ def _load_imagenet(backbone: Backbone) -> None:
             fix="Fetch that file elsewhere and put it there, or give it as the weights.",
         ) from None
     backbone.trunk.set_weights(source.get_weights())
+
+
+def _is_lost_download(error: Exception) -> bool:
+    """Whether the file could not be fetched, or not be read, or is not the one that Keras' hash is of."""
+    # keras.utils.get_file raises a bare Exception when the network fails.
+    told = "URL fetch failure" in str(error) or "corrupted file" in str(error)
+    return told or isinstance(error, (OSError, HTTPException))
+
+
+def _nothing_published(name: str) -> UsageError:
+    sources = [SOURCES[key] for key in FACTS[name].weights] if name in FACTS else []
+    return UsageError(
+        f"--weights=imagenet: there are no ImageNet weights of {name} for fgtl to download.",
+        expected=f"{'; or '.join([*sources, 'a weight file', '--weights=none'])}.",
+        fix=f"fgtl import-weights --backbone {name} --weights FILE --output {name}.weights.h5\n"
+        f"fgtl train --backbone {name} --weights {name}.weights.h5",
+    )

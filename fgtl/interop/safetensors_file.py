@@ -26,17 +26,24 @@ def is_safetensors(start: bytes) -> bool:
     return len(start) >= 9 and struct.unpack("<Q", start[:8])[0] <= _LONGEST_HEADER and start[8:9] == b"{"
 
 
+def check_header_length(path: Path) -> None:
+    """Raise DataError for a file that ends before its header does."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+    if 8 + length > path.stat().st_size:
+        raise _damaged(path, "its header is longer than the file")
+
+
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """Arrays by name, in the order of their bytes. Whole numbers (counters) are left out; bfloat16 becomes float32.
 
     Raises:
         DataError: cut off, or a header whose parts overlap, leave gaps or reach outside the file, as the format forbids.
     """
+    check_header_length(path)
     content = path.read_bytes()
     (length,) = struct.unpack_from("<Q", content)
     start = 8 + length
-    if start > len(content):
-        raise _damaged(path, "its header is longer than the file")
     try:
         header = json.loads(content[8:start].decode())
     except (ValueError, RecursionError) as error:

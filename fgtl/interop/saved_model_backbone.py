@@ -140,7 +140,8 @@ def _network(what: str, loaded: Any, endpoint: Endpoint, size: int) -> keras.Mod
     fixed = endpoint.image_shape
     if any(side not in (None, size) for side in fixed):
         raise InputError(
-            f"input_size={size} does not suit saved_model:{what}.", expected=f"{fixed[0]}: it was saved for that alone."
+            f"An image size of {size} pixels does not suit saved_model:{what}.",
+            expected=f"{fixed[0]}: it was saved for that alone.",
         )
     if endpoint.limits:
         warn(f"saved_model:{what}: {endpoint.limits}.")

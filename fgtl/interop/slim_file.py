@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from fgtl.errors import DataError, UsageError
 from fgtl.interop.matching import Shape
@@ -60,7 +59,10 @@ class SlimCheckpoint:
     """
 
     def __init__(self, checkpoint: str, source: Path) -> None:
-        self._source = source
+        # Here: whether a file is one at all is told without TensorFlow.
+        import tensorflow as tf
+
+        self._source, self._failures = source, (tf.errors.OpError, RuntimeError, ValueError, IndexError)
         if patterns := set(checkpoint) & set("*?[\\"):
             raise UsageError(
                 f"{source} has {' '.join(sorted(patterns))} in its path, which TensorFlow takes for a pattern.",
@@ -88,7 +90,7 @@ class SlimCheckpoint:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+        except self._failures as error:
             reason = str(error).splitlines()[0][:200]
             raise DataError(f"{self._source} is damaged: {reason}.", fix="Download it again.") from None
 

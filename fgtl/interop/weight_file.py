@@ -7,13 +7,15 @@ from typing import Literal
 
 import numpy as np
 
-from fgtl.errors import DataError
+from fgtl.errors import DataError, UsageError
 from fgtl.interop.matching import Shape
 from fgtl.interop.npz_weights import is_npz, npz_shapes, read_npz_array
-from fgtl.interop.safetensors_file import is_safetensors, read_safetensors
+from fgtl.interop.safetensors_file import check_header_length, is_safetensors, read_safetensors
 from fgtl.interop.slim_file import SlimCheckpoint, find_checkpoint
 from fgtl.interop.torch_file import LEGACY_START, read_state_dict
 
+ENDING = ".weights.h5"
+HDF5_START = b"\x89HDF\r\n\x1a\n"
 Dialect = Literal["slim", "torch", "fgtl"]
 
 
@@ -36,6 +38,26 @@ class WeightFile:
     read: Callable[[str], np.ndarray]
 
 
+def expect_weights_name(path: Path) -> None:
+    """Raise UsageError unless Keras can write weights under this name."""
+    if not path.name.endswith(ENDING) or path.is_dir():
+        raise UsageError(f"{path} is no name for a file of weights.", expected=f"a name that ends in {ENDING}.")
+
+
+def check_format(path: Path) -> None:
+    """Raise DataError unless `path` is there and looks like a weight file, Keras' own among them.
+
+    Reads a few bytes and needs no TensorFlow: for saying early what `open_weights` and `load_weights` would say later.
+    """
+    if find_checkpoint(path):
+        return
+    start = _start_of(path)
+    if is_safetensors(start):
+        check_header_length(path)
+    elif not start.startswith((HDF5_START, b"PK", LEGACY_START)):
+        raise _unknown(path)
+
+
 def open_weights(path: Path, *, ema: bool = False) -> WeightFile:
     """Find out what `path` is and list its arrays.
 
@@ -49,19 +71,27 @@ def open_weights(path: Path, *, ema: bool = False) -> WeightFile:
     if checkpoint := find_checkpoint(path):
         slim = SlimCheckpoint(checkpoint, path)
         return WeightFile(path, "TF-Slim checkpoint", "slim", slim.shapes, slim.read)
-    if not path.is_file():
-        raise DataError(
-            f"There are no weights at {path}.", expected="none, imagenet, a file, or a checkpoint's prefix."
-        )
-    with path.open("rb") as file:
-        start = file.read(len(LEGACY_START))
+    start = _start_of(path)
     if is_npz(path, start):
         return WeightFile(path, "npz", "fgtl", npz_shapes(path), lambda name: read_npz_array(path, name))
     if start.startswith(b"PK") or start == LEGACY_START:
         return _in_memory(path, "torch state dict", read_state_dict(path, ema=ema))
     if is_safetensors(start):
         return _in_memory(path, "safetensors", read_safetensors(path))
-    raise DataError(
+    raise _unknown(path)
+
+
+def _start_of(path: Path) -> bytes:
+    if not path.is_file():
+        raise DataError(
+            f"There are no weights at {path}.", expected="none, imagenet, a file, or a checkpoint's prefix."
+        )
+    with path.open("rb") as file:
+        return file.read(len(LEGACY_START))
+
+
+def _unknown(path: Path) -> DataError:
+    return DataError(
         f"{path} is no weight file that fgtl knows.",
         expected="Keras .weights.h5, .h5 or .keras, a TF-Slim checkpoint, a torch .pth, .safetensors or .npz, by content.",
     )

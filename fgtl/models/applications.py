@@ -1,8 +1,9 @@
 """Backbones from keras.applications: every classification family, with the preprocessing its weights expect.
 
 `resnet50_v2`, 101 and 152 have the layout of TF-Slim's ResNet-V2: the last unit of a stage shrinks the map, and the same
-convolutions have biases. They differ in the epsilon of batch normalisation (1.001e-5; slim 1e-5) and in the padding of
-the first pool, which moves the grid by a cell; see `slim_resnet_v2` for slim's own.
+convolutions have biases. They differ in batch normalisation (decay 0.99 and epsilon 1.001e-5; slim 0.997 and 1e-5) and in
+the padding of the first pool, which moves the grid by a cell; see `slim_resnet_v2` for slim's own. `inception_v3` and
+`inception_resnet_v2` have Keras' decay of 0.99 too, where slim's is 0.9997; `--bn_decay` changes it.
 """
 
 from collections.abc import Callable

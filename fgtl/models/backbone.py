@@ -108,7 +108,8 @@ class Backbone(keras.Model):
         size = architecture.input_size if input_size is None else input_size
         if size < architecture.smallest_size:
             raise InputError(
-                f"input_size={size} is too small for {name}.", expected=f">= {architecture.smallest_size}."
+                f"An image size of {size} pixels is too small for {name}.",
+                expected=f"at least {architecture.smallest_size} (--image_size; input_size in Python).",
             )
         trunk = architecture.trunk(size)
         if architecture.settle:

@@ -112,7 +112,8 @@ def check_size(name: str, size: int, multiple: int) -> None:
         below, above = size - size % multiple, size - size % multiple + multiple
         nearest = f"{below} or {above}" if below else str(above)
         raise InputError(
-            f"input_size={size} does not suit {name}.", expected=f"a multiple of {multiple}, such as {nearest}."
+            f"An image size of {size} pixels does not suit {name}.",
+            expected=f"a multiple of {multiple}, such as {nearest}.",
         )
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from fgtl.models.keras_private import private
+
 
 def layers_of(part: keras.layers.Layer) -> list[Any]:
     """`part` itself and every layer below it, however deep, each once.
@@ -11,4 +13,4 @@ def layers_of(part: keras.layers.Layer) -> list[Any]:
     Keras' public `Model.layers` stops at direct children, and other layers have no such list; what walks down is
     private, and so is asked here alone.
     """
-    return list(part._flatten_layers())
+    return list(private(part, "_flatten_layers")())

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from fgtl.errors import InputError
+from fgtl.models.keras_private import private
 
 
 @keras.saving.register_keras_serializable("fgtl")
@@ -77,7 +78,7 @@ def dropping_layers(backbone: Any) -> list[keras.layers.Layer]:
 
 def _from_input_to_output(layer: Any) -> Iterator[Any]:
     """All layers inside, those of a graph in the order of computation; `Model._flatten_layers` runs backwards."""
-    for child in layer._layers:
+    for child in private(layer, "_layers"):
         yield child
         yield from _from_input_to_output(child)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from fgtl.models.keras_private import private
+
 _SHALLOWEST_LEVEL = 2
 
 
@@ -74,8 +76,9 @@ def nominal_stride(size: int, cells: int) -> int:
 def _points(trunk: keras.Model) -> list[_Point]:
     """Every tensor between input and output, in the order of computation."""
     points: dict[int, _Point] = {}
-    for depth in sorted(trunk._nodes_by_depth, reverse=True):
-        for node in trunk._nodes_by_depth[depth]:
+    nodes_by_depth = private(trunk, "_nodes_by_depth")
+    for depth in sorted(nodes_by_depth, reverse=True):
+        for node in nodes_by_depth[depth]:
             sources = [points[id(tensor)] for tensor in node.input_tensors]
             stride = max((point.stride for point in sources), default=1) * _own_stride(node.operation)
             paths = sum(point.paths_before for point in sources) or 1

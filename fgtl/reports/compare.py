@@ -28,7 +28,7 @@ class Row:
         images: that each was evaluated on.
         top1: accuracy, with a 95 % interval: of one run Wilson's over images, of several Student's over seeds.
         head, tail: accuracy of the classes with many and few training images; None where it is not known, or where these
-            are other classes in another run.
+            are other classes in another row.
         mistake_height: of a taxonomy, see `fgtl.reports.hierarchy`; None where there is none.
         each: top-1 accuracy of each run.
     """
@@ -124,11 +124,13 @@ def compare_runs(
         UsageError: fewer than two runs, one twice, or runs that cannot be compared.
         DataError: a run that was not evaluated on the split.
     """
-    if len(folders) < 2 or len({folder.resolve() for folder in folders}) < len(folders):
+    if len(folders) < 2:
         raise UsageError(
-            f"{len(folders)} runs, some of them twice." if len(folders) > 1 else f"{len(folders)} run(s).",
-            expected="two or more different run folders.",
+            f"{'One run is' if folders else 'No run is'} given.",
+            expected="two or more evaluated runs: fgtl compare runs/one runs/two ...",
         )
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UsageError(f"{len(folders)} runs, some of them twice.", expected="two or more different run folders.")
     read = [read_evaluated(folder, split, views) for folder in folders]
     runs = on_same_images(read, common=common)
     ignored = {"seed", "run_dir", *free}
@@ -136,7 +138,7 @@ def compare_runs(
     names = differing(groups, ignored)
     runs_above = Path(os.path.commonpath([folder.resolve().parent for folder in folders]))
     made = [(_row(group, names, runs_above), group) for group in groups]
-    if not have_same_halves(runs):
+    if not have_same_halves(groups):
         made = [(replace(row, head=None, tail=None), group) for row, group in made]
     made.sort(key=lambda one: -one[0].top1)
     pairs = [_pair(i, made[i][1], j, made[j][1], seed) for i, j in combinations(range(len(made)), 2)]
@@ -147,7 +149,7 @@ def compare_runs(
         images=len(runs[0].predictions.ids),
         rows=tuple(row for row, _ in made),
         pairs=tuple(Pair(**pair, corrected=value) for pair, value in zip(pairs, corrected, strict=True)),
-        notes=(*notes, *filter(None, [halves_note(runs), taxonomy_note(read, runs)])),
+        notes=(*notes, *filter(None, [halves_note(groups), taxonomy_note(read, runs)])),
     )
 
 

@@ -1,22 +1,28 @@
 """Why a comparison has no figures in a column that its runs might have."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from fgtl.reports.evaluated_run import EvaluatedRun
 
 
-def have_same_halves(runs: Sequence[EvaluatedRun]) -> bool:
-    """Whether head and tail are the same classes in all runs, or known of none."""
-    return len({_head_classes(run) for run in runs}) == 1
+def have_same_halves(groups: Sequence[Sequence[EvaluatedRun]]) -> bool:
+    """Whether head and tail are the same classes in all groups, or known of none.
+
+    The seeds of a group may differ in them, as where each thins the data out to a long tail of its own, if the same
+    ones are in every group: then each group's mean is over the same halves.
+    """
+    return len({frozenset(Counter(_head_classes(run) for run in group).items()) for group in groups}) == 1
 
 
-def halves_note(runs: Sequence[EvaluatedRun]) -> str:
-    """Why head and tail, or one of them, are not known of all runs; "" where they are.
+def halves_note(groups: Sequence[Sequence[EvaluatedRun]]) -> str:
+    """What must be known about the columns of head and tail, such as why they are empty; "" where nothing must.
 
     Args:
-        runs: all that are compared.
+        groups: all that are compared, the seeds of a setting together.
     """
-    if not have_same_halves(runs):
+    runs = [run for group in groups for run in group]
+    if not have_same_halves(groups):
         unknown = [run for run in runs if run.evaluation.head_tail is None]
         if unknown:
             return (
@@ -25,6 +31,8 @@ def halves_note(runs: Sequence[EvaluatedRun]) -> str:
             )
         counts = ", ".join(f"{run.folder}: {sum(_head_classes(run) or ()):,}" for run in runs)
         return f"Head and tail are left out: they are not the same classes in all runs. Classes of the head: {counts}."
+    if len({_head_classes(run) for run in runs}) > 1:
+        return "Which classes are head and tail differs between the seeds: the figures are means over each one's own."
     halves = runs[0].evaluation.head_tail
     if halves is None:
         return "Head and tail are not told apart: the training images of the classes were not known at the evaluation."

@@ -12,11 +12,18 @@ from fgtl.reports.figures import GOOD, INK, MUTED, percent_axis, shorten, single
 from fgtl.reports.headline import percent
 from fgtl.reports.pages import environment
 
+# Characters. Longer ones would push the figures off a terminal.
+_WIDEST_SETTINGS = 60
+
 
 def as_text(comparison: Comparison) -> str:
     """The tables that `fgtl compare` prints."""
-    header, *rows = _cells(comparison)
+    settings = {row.name: ", ".join(row.settings) for row in comparison.rows if row.settings}
+    apart = any(len(line) > _WIDEST_SETTINGS for line in settings.values())
+    header, *rows = _cells(comparison, settings=not apart)
     parts = [table(header, rows)]
+    if apart:
+        parts += [f"settings of {name}: {line}" for name, line in settings.items()]
     if comparison.pairs:
         parts.append(table(*_pair_cells(comparison)))
     return "\n\n".join([*parts, *comparison.notes, *filter(None, [_how_to_read(comparison), comparison.caution])])
@@ -90,12 +97,13 @@ def dot_plot(comparison: Comparison) -> Figure:
     return figure
 
 
-def _cells(comparison: Comparison) -> list[list[str]]:
-    """Header and rows; a column that nobody fills is left out."""
+def _cells(comparison: Comparison, *, settings: bool = True) -> list[list[str]]:
+    """Header and rows; a column that nobody fills is left out, and that of the settings where they are not wanted."""
     header = ["run", "backbone", "head", "settings", "runs", "top-1", "95 % interval", "top-5", "mean class"]
     header += ["head classes", "tail classes", "distance of mistakes"]
     rows = [_row_cells(row) for row in comparison.rows]
-    used = [place for place in range(len(header)) if any(row[place] for row in rows)]
+    left_out = () if settings else ("settings",)
+    used = [place for place, name in enumerate(header) if name not in left_out and any(row[place] for row in rows)]
     return [[line[place] for place in used] for line in [header, *rows]]
 
 

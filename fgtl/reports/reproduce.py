@@ -11,6 +11,9 @@ def commands(run: RunFiles) -> dict[str, str]:
     for name, value in run.config.items():
         if name == "run_dir" or value is None or value in ("", []):
             continue
+        if name == "dataset" and run.config.get("records"):
+            # It only names folders, and both are given.
+            continue
         if isinstance(value, bool):
             flags.append(f"--{name}" if value else f"--no{name}")
         else:

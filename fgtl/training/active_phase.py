@@ -5,11 +5,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from fgtl.console import say, warn
 from fgtl.data.batch_size import check_batch_size
 from fgtl.errors import InputError
-from fgtl.training.compilation import compilation_explained, compiles
+from fgtl.training.compilation import compilation_explained, compiles, sliced_statistics, why_not_compiled
 from fgtl.training.distribution import replicas_of, scope_of
 from fgtl.training.ema import Ema
+from fgtl.training.exchange import is_chief
 from fgtl.training.layer_rates import rate_factors
 from fgtl.training.optimizer import build_optimizer
 from fgtl.training.plan import Phase, Plan
@@ -30,6 +32,9 @@ def check_phases(model: Any, plan: Plan, knobs: TrainingKnobs, strategy: tf.dist
     for phase in plan.phases:
         compiles(model, phase.name, knobs, strategy)
         rate_factors(model, phase.name, knobs)
+    changed = [sliced_statistics(model, phase.name, knobs) for phase in plan.phases]
+    if any(changed) and is_chief(strategy):
+        warn(max(changed))
 
 
 class ActivePhase:
@@ -39,6 +44,7 @@ class ActivePhase:
         phase: of the plan.
         optimizer: built on the variables that the phase trains.
         step: (images, labels) -> figures.
+        place: what a log line says of the phase.
     """
 
     def __init__(
@@ -58,6 +64,8 @@ class ActivePhase:
             factors = rate_factors(model, phase.name, knobs)
             self.optimizer = build_optimizer(knobs, self._rate, part, factors=factors, scale_loss=half)
         self.step = TrainStep(model, self.optimizer, phase.name, knobs, strategy, ema)
+        self.place = {"phase": phase.name, "xla": compiles(model, phase.name, knobs, strategy)}
+        self._note = why_not_compiled(model, phase.name, knobs, strategy) if is_chief(strategy) else ""
 
     def advance(self, data: Iterator[Any], steps: range, *, in_one_call: bool) -> tf.Tensor:
         """Train on the next batches; one, unless they are worked through `in_one_call`.
@@ -67,8 +75,12 @@ class ActivePhase:
 
         Raises:
             InputError: there are no more batches.
-            FgtlError: XLA cannot compile the step.
+            FgtlError: XLA cannot compile the step, or it cannot be repeated as --determinism=strict asks.
         """
+        if self._note:
+            # Not before: a training that was finished enters its last phase too.
+            say(self._note)
+            self._note = ""
         try:
             with compilation_explained():
                 return self.step.run(data, len(steps)) if in_one_call else self.step(*next(data))

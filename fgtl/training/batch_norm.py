@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fgtl.models.layers_of import layers_of
+from fgtl.models.batch_norms import batch_norms
 
 _FUSED_TYPES = ("float32", "bfloat16", "float16")
 
@@ -64,8 +64,3 @@ class _Fused(keras.layers.BatchNormalization):
     def _kernel_fits(self, inputs: Any) -> bool:
         channels_last = len(inputs.shape) == 4 and self.axis in (-1, 3)
         return channels_last and keras.backend.standardize_dtype(inputs.dtype) in _FUSED_TYPES
-
-
-def batch_norms(part: keras.layers.Layer) -> list[keras.layers.BatchNormalization]:
-    """All of them in a model or layer."""
-    return [layer for layer in layers_of(part) if isinstance(layer, keras.layers.BatchNormalization)]

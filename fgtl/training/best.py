@@ -1,4 +1,4 @@
-"""Which epoch is the best so far, by a validation figure; best.json says it to other programs."""
+"""Which epoch is the best so far, by a validation figure, and of a whole training; best.json says it to other programs."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +25,16 @@ class Best:
     def is_beaten_by(self, value: float) -> bool:
         """Whether a figure is better than this one: a loss when it is lower, another when it is higher."""
         return value < self.value if self.metric.endswith("/loss") else value > self.value
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended. `stopped`: by a callback, before its last epoch."""
+
+    step: int
+    epoch: float
+    best: Best | None
+    stopped: bool
 
 
 def publish(path: Path, best: Best | None) -> None:

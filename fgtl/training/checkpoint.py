@@ -94,17 +94,19 @@ class Checkpoints:
             DataError: none of those that are there can be used; says why the newest cannot.
         """
         problems: list[DataError] = []
-        for step in self.steps():
+        steps = self.steps()
+        for step in steps:
+            older = step != steps[-1]
             try:
                 return self.state(step)
             except ForeignCheckpoint as error:
                 problems.append(error)
                 self._foreign.add(step)
-                warn(f"{error} Going back to the one before.")
+                warn(f"{error}{' Going back to the one before.' * older}")
             except DataError as error:
                 problems.append(error)
                 self._damaged.add(step)
-                warn(f"Checkpoint step-{step} is damaged, going back to the one before: {error}")
+                warn(f"Checkpoint step-{step} is damaged{', going back to the one before' * older}: {error}")
         if problems:
             raise DataError(
                 f"No checkpoint in {self.folder} is a whole one of this run. Of the newest: {problems[0]}",
@@ -123,7 +125,11 @@ class Checkpoints:
         for name in (STATE, ARRAYS):
             if not (folder / name).is_file():
                 raise DataError(f"{folder / name} is missing.")
-        state = read_json(folder / STATE)
+        try:
+            state = read_json(folder / STATE)
+        except DataError as error:
+            # Nobody writes a checkpoint's state anew: without that advice.
+            raise DataError(str(error).splitlines()[0]) from None
         if not _is_sealed(state):
             raise DataError(f"{folder / STATE} was changed after it was written: its checksum does not match.")
         if sha256_of(folder / ARRAYS) != state["arrays_sha256"]:

@@ -54,7 +54,9 @@ def _make_available(kind: str, numbers: list[int]) -> None:
     """Hide the devices that were not named, and make the logical CPUs that were."""
     gpus = tf.config.list_physical_devices("GPU")
     if kind == "gpu" and max(numbers) >= len(gpus):
-        raise UsageError(f"There is no gpu:{max(numbers)}.", expected=f"one of {len(gpus)} GPUs.")
+        if not gpus:
+            raise UsageError(f"There is no gpu:{max(numbers)}: no GPU was found.", fix="Use --devices=cpu.")
+        raise UsageError(f"There is no gpu:{max(numbers)}.", expected=f"one of {len(gpus)} GPUs, the first is gpu:0.")
     try:
         if kind == "cpu":
             tf.config.set_visible_devices([], "GPU")

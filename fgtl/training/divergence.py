@@ -1,6 +1,7 @@
 """A training that has left the finite numbers ends with a message that names the step, and is not saved."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 
 import keras
 import tensorflow as tf
@@ -9,13 +10,25 @@ from fgtl.errors import FgtlError
 
 
 def diverged(came: str, step: int) -> FgtlError:
-    """The error to raise; `came`: what is no finite number, `step`: the zero-based step that made it so."""
+    """The error to raise.
+
+    Args:
+        came: what is no finite number.
+        step: the step at which it was seen, as metrics.jsonl and the checkpoints count: the first is 1.
+    """
+    exact = keras.config.dtype_policy().name == "float32"
     return FgtlError(
         f"{came} at step {step:,}.",
         expected="a finite number.",
-        fix="Lower --learning_rate, add --warmup_epochs, or use --precision=float32. "
-        "Checkpoints from before that step are kept; a changed setting needs a new --run_dir.",
+        fix=f"Lower --learning_rate, add --warmup_epochs{' or --clip_norm' if exact else ', or use --precision=float32'}. "
+        "Checkpoints of the steps before are kept; a changed setting needs a new --run_dir once there is one.",
     )
+
+
+def check_validation(figures: Mapping[str, float], step: int) -> None:
+    """Raise FgtlError unless the validation loss after `step` steps is finite."""
+    if not math.isfinite(figures["loss"]):
+        raise diverged(f"The validation loss became {figures['loss']}", step)
 
 
 def check_weights(variables: Iterable[keras.Variable], step: int) -> None:

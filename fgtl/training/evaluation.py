@@ -138,13 +138,6 @@ def _wrong_count(found: int, count: int) -> InputError:
     return InputError(f"The data set has {found:,} images.", expected=f"{count:,}, and at least one.")
 
 
-def predict_probabilities(
-    model: Any, batches: tf.data.Dataset, count: int, strategy: tf.distribute.Strategy | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """`Predictor` for a single use: (N, K) float32 probabilities and (N,) int32 labels."""
-    return Predictor(model, strategy)(batches, count)
-
-
 def validation_figures(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
     """The figures that a Trainer logs and selects by: loss (mean -ln p), top1, top5, mean_class.
 

@@ -1,5 +1,6 @@
 """What worker processes tell each other: decisions that all must take alike, rows that all must have, who writes."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -120,8 +121,20 @@ def workers_explained(strategy: tf.distribute.Strategy | None) -> Iterator[None]
     except _PEER_ERRORS as error:
         if worker_part(strategy)[1] == 1:
             raise
-        cause = next((line for line in str(error.message).split("\n") if "/job:" in line), "").strip()
+        others = f": {named}" if (named := _named_in(strategy, str(error.message))) else ""
         raise FgtlError(
-            f"Another worker has ended or cannot be reached. {cause[:200]}".strip(),
+            f"Another worker has ended or cannot be reached{others}.",
             fix="Its own messages say why. The same command on all workers goes on from the last checkpoint.",
         ) from error
+
+
+def _named_in(strategy: tf.distribute.Strategy | None, text: str) -> str:
+    """The workers other than this one that TensorFlow's message is about: "worker 1 (host1:2222)"."""
+    hosts = strategy.cluster_resolver.cluster_spec().as_dict() if strategy else {}
+    tasks = [(kind, index) for kind in ("chief", "worker") for index in range(len(hosts.get(kind, [])))]
+    said = {(kind, int(index)) for kind, index in re.findall(r"/job:(\w+)/replica:\d+/task:(\d+)", text)}
+    return ", ".join(
+        f"worker {number} ({hosts[task[0]][task[1]]})"
+        for number, task in enumerate(tasks)
+        if task in said and number != worker_part(strategy)[0]
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from fgtl.console import warn
 from fgtl.data.batch_size import check_batch_size
 from fgtl.data.pipeline import training_batches
 from fgtl.data.records import Selection
@@ -13,10 +14,12 @@ from fgtl.errors import FgtlError, UsageError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.head import HEADS, Head
 from fgtl.interop.pretrained import build_backbone
+from fgtl.models.batch_norms import slowest_decay
 from fgtl.models.stochastic_depth import set_drop_path
+from fgtl.training.compilation import backbone_trains
 from fgtl.training.distribution import replicas_of, scope_of
 from fgtl.training.evaluation import Predictor, validation_figures
-from fgtl.training.exchange import worker_part
+from fgtl.training.exchange import is_chief, worker_part
 from fgtl.training.fit_knobs import FitKnobs
 from fgtl.training.init_run import load_init
 from fgtl.training.loop import Best, Trainer
@@ -24,6 +27,7 @@ from fgtl.training.plan import Plan, plan_training
 from fgtl.training.predictions import predict_selection
 from fgtl.training.recorder import Scalars
 from fgtl.training.run import Stage
+from fgtl.training.settling import settles, settling_decay
 
 
 def build_classifier(
@@ -39,7 +43,7 @@ def build_classifier(
     with scope_of(strategy):
         head = _fresh_head(knobs, len(class_names))
         weights = knobs.weights if knobs.init_run is None else "none"
-        model = Classifier(build_backbone(knobs.backbone, weights, knobs.image_size), head)
+        model = Classifier(build_backbone(knobs.backbone, weights, knobs.image_size), head, knobs.bn_decay)
         if knobs.init_run is not None:
             load_init(
                 model,
@@ -49,7 +53,11 @@ def build_classifier(
                 allow_saved_models=knobs.allow_saved_model,
             )
     if knobs.drop_path is not None and not set_drop_path(model.backbone, knobs.drop_path) and knobs.drop_path:
-        raise UsageError(f"--drop_path={knobs.drop_path:g}: {knobs.backbone} leaves out no residual branch.")
+        raise UsageError(
+            f"--drop_path={knobs.drop_path:g}: {knobs.backbone} leaves out no residual branch.",
+            expected=f"a backbone that does; fgtl backbones {knobs.backbone} says how many layers have it.",
+            fix="Leave --drop_path out.",
+        )
     return model
 
 
@@ -83,7 +91,7 @@ def fit(
     strategy: tf.distribute.Strategy | None = None,
     scalars: Scalars | None = None,
 ) -> Best:
-    """Train on `train`, choose the epoch on `validation`; leave the weights of that epoch in the model.
+    """Train on `train`, choose the epoch on `validation`; leave its weights in the model unless `refit` is to follow.
 
     Args:
         model: from `build_classifier`.
@@ -96,6 +104,8 @@ def fit(
         The best epoch.
     """
     trainer = _trainer(model, knobs, train, stage, strategy, scalars)
+    if is_chief(strategy):
+        _warn_of_statistics(model, knobs, trainer.plan)
     predict = Predictor(model, strategy)
     class_names = train.records.class_names
 
@@ -104,10 +114,27 @@ def fit(
         return validation_figures(probabilities, seen.labels, class_names)
 
     trainer.run(lambda steps: training_batches(train, knobs, steps=steps, part=worker_part(strategy)), validate)
-    best = trainer.load_best()
+    # A refit begins anew: of this training it needs only how many epochs it takes.
+    best = trainer.best if knobs.refit else trainer.load_best()
     if best is None:
         raise FgtlError("The training ended before its first epoch was validated.", fix="Train for longer.")
     return best
+
+
+def _warn_of_statistics(model: Classifier, knobs: FitKnobs, plan: Plan) -> None:
+    """Say when validation would see the statistics that the network began with rather than its own."""
+    steps = sum(len(phase.steps) for phase in plan.phases if backbone_trains(phase.name, knobs))
+    # Those of weights that stay as they are fit them from the start.
+    moved = steps if knobs.starts_fresh or knobs.mode != "head" else 0
+    decay = slowest_decay(model.backbone)
+    if not moved or settles(decay, moved, times=3):
+        return
+    faster = settling_decay(decay, moved, times=3)
+    fix = f"give --bn_decay={faster:g}, or train for longer" if faster < decay else "train for longer"
+    warn(
+        f"A step keeps {decay:g} of the batch statistics: after {moved:,} steps {decay**moved:.0%} of them are still what "
+        f"the network began with, and validation uses them. Better {fix}."
+    )
 
 
 def refit(

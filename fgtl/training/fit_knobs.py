@@ -30,6 +30,12 @@ class ModelKnobs(TrustKnobs):
         high=0.99,
     )
     aux_weight: float = flag(0.0, "weight of an auxiliary classifier's loss (the paper's: 0.4); 0: none", low=0)
+    bn_decay: float = flag(
+        0.0,
+        "share of the batch statistics that a step keeps (the paper's Inception networks: 0.9997); 0: the network's own",
+        low=0,
+        high=0.99999,
+    )
     init_run: Path | None = flag(
         None, "finished run whose model is started from, in place of --weights; any input size"
     )

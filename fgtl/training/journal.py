@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fgtl.errors import DataError
+from fgtl.console import warn
 from fgtl.files import write_atomically
 
 
@@ -40,7 +40,7 @@ class Journal:
                 os.fsync(file.fileno())
 
     def rewind(self, step: int) -> None:
-        """Drop the lines after `step`, and a last line that a kill left unfinished."""
+        """Drop the lines after `step`, those that are damaged, and a last line that a kill left unfinished."""
         if self._writes and self.path.exists():
             kept = [json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step]
             write_atomically(self.path, "".join(kept))
@@ -48,13 +48,22 @@ class Journal:
     def lines(self) -> Iterator[dict[str, Any]]:
         """All whole lines, oldest first.
 
-        Raises:
-            DataError: a line other than an unfinished last one is not JSON.
+        A damaged one is named on stderr and left out: a training goes on from its checkpoint, and needs none of them.
         """
-        texts = self.path.read_text(encoding="utf-8").split("\n") if self.path.exists() else [""]
+        texts = self.path.read_bytes().split(b"\n") if self.path.exists() else [b""]
         # What follows the last line break is empty, or a line cut off by a kill.
         for number, text in enumerate(texts[:-1], 1):
-            try:
-                yield json.loads(text)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{self.path} line {number} is not JSON: {error}.", fix="Remove that line.") from None
+            line = _parsed(text)
+            if line is None:
+                warn(f"{self.path} line {number} is damaged and left out: {text[:60].decode(errors='replace')!r}")
+            else:
+                yield line
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    """The JSON object with a whole number "step" that a line holds, None where it holds something else."""
+    try:
+        line = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) and type(line.get("step")) is int else None

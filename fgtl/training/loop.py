@@ -1,8 +1,6 @@
 """The training loop: phases, epochs, validation, checkpoints, callbacks. What one step computes is in step.py."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,11 +9,11 @@ import tensorflow as tf
 from fgtl.console import Progress, say
 from fgtl.training.active_phase import ActivePhase, check_phases
 from fgtl.training.batch_norm import synchronize_batch_norm
-from fgtl.training.best import Best
+from fgtl.training.best import Best, Outcome
 from fgtl.training.callbacks import callback_list, stands_between_steps, wants_every_step
 from fgtl.training.checkpoint import Groups
 from fgtl.training.distribution import distribute, replicas_of
-from fgtl.training.divergence import diverged
+from fgtl.training.divergence import check_validation
 from fgtl.training.ema import Ema
 from fgtl.training.exchange import agreed, is_chief, workers_explained
 from fgtl.training.journal import Journal
@@ -31,16 +29,6 @@ from fgtl.training.stopping import GracefulStop
 Batches = Callable[[range], tf.data.Dataset]
 # -> {"loss": x, "top1": x, ...} of the validation images.
 Validate = Callable[[], dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended. `stopped`: by a callback, before its last epoch."""
-
-    step: int
-    epoch: float
-    best: Best | None
-    stopped: bool
 
 
 class Trainer:
@@ -83,6 +71,8 @@ class Trainer:
         self._saver = Saver(stage, knobs, self._recorder.journal, strategy)
         self._ema = Ema(model, knobs.ema_decay, strategy)
         self._phase: Phase | None = None
+        # Whether the next call is the first of its phase, which compiles.
+        self._compiling = True
         self._restored = False
 
     def restore(self) -> int:
@@ -98,12 +88,15 @@ class Trainer:
         state = self._saver.newest()
         if state:
             self._enter(next(phase for phase in self.plan.phases if phase.name == state["phase"]))
-            self.best = Best(**state["best"]) if state["best"] else None
+            best = Best(**state["best"]) if state["best"] else None
+            self.best = (
+                best if self._saver.has_best(best, "the next epoch that is validated becomes the best") else None
+            )
             self._saver.restore(state["step"], self._groups(), self.best)
             self.step, self.stopped = state["step"], state["stopped"]
             self._recorder.meter.restore(state["meter"])
         else:
-            self._saver.rewind(-1, None)
+            self._saver.begin_again()
         self._restored = True
         return self.step
 
@@ -126,6 +119,8 @@ class Trainer:
         self._ema.show(False)
         last = self.plan.steps_in(min(until_epoch or self.plan.epochs, self.plan.epochs))
         if first < last and not self.stopped:
+            if first and is_chief(self.strategy):
+                say(f"going on at step {first:,} of {last:,} ({self.stage.checkpoints / f'step-{first}'})")
             size = self.plan.batch_size
             with (
                 memory_explained(lambda: self.step),
@@ -135,13 +130,16 @@ class Trainer:
             ):
                 data = iter(distribute(batches(range(first, last)), self.strategy))
                 for steps in self._calls(first, last, data, validate):
-                    progress.advance(steps * size, self._recorder.note)
+                    progress.advance(steps * size, self._recorder.note, timed=not self._compiling)
+                    self._compiling = False
                     # Worker processes exchange a message for each question: one after most calls.
                     if agreed(self.strategy, stop.requested or self._saver.is_due(self.step)):
                         self._save()
                         if agreed(self.strategy, stop.requested):
                             raise stop.reason
             self._save()
+        if validate and self.plan.epochs_over(self.step):
+            self._make_sure_of_best(validate)
         self._ema.show(True)
         # Only callbacks look for it there, and a saved model must not carry it, not even one that was only restored.
         self.model.optimizer = None
@@ -196,7 +194,7 @@ class Trainer:
         if phase is self._phase:
             return
         self._active = ActivePhase(self.model, self.plan, phase, self.knobs, self.strategy, self._ema)
-        self._phase = phase
+        self._phase, self._compiling = phase, True
         self.model.optimizer = self._active.optimizer
         self._recorder.restart_clock()
 
@@ -207,10 +205,7 @@ class Trainer:
         logs["learning_rate"] = self._active.learning_rate
         improved = False
         if validate:
-            with self._recorder.paused(), self._ema.shown():
-                figures = validate()
-            if not math.isfinite(figures["loss"]):
-                raise diverged(f"The validation loss became {figures['loss']}", self.step - 1)
+            figures = self._validated(validate)
             self._recorder.log_validation(self._place(), figures)
             improved = self._consider(epoch, figures)
             line += f"; validation loss {figures['loss']:.4f}, top-1 {figures['top1']:.2%}{', best' * improved}"
@@ -221,6 +216,19 @@ class Trainer:
             self._save()
         callbacks.on_epoch_end(epoch - 1, logs)
 
+    def _validated(self, validate: Validate) -> dict[str, float]:
+        with self._recorder.paused(), self._ema.shown():
+            figures = validate()
+        check_validation(figures, self.step)
+        return figures
+
+    def _make_sure_of_best(self, validate: Validate) -> None:
+        """Let the last weights be the best where those of the best epoch are lost and no epoch can take its place."""
+        if not self._saver.has_best(self.best, "those of the last step take their place"):
+            self.best = None
+            self._consider(self.plan.epochs_over(self.step), self._validated(validate))
+            self._save()
+
     def _consider(self, epoch: int, figures: dict[str, float]) -> bool:
         """Whether these validation figures are the best so far; remembers them if so."""
         value = figures[self.knobs.select_by]
@@ -230,7 +238,7 @@ class Trainer:
         return True
 
     def _place(self) -> dict[str, Any]:
-        return {"step": self.step, "epoch": round(self.plan.epoch_at(self.step), 6), "phase": self._active.phase.name}
+        return {"step": self.step, "epoch": round(self.plan.epoch_at(self.step), 6), **self._active.place}
 
     def _step_logs(self) -> dict[str, float]:
         return self._recorder.latest(self.step, self._active.step.names) if self._reads_every_step else {}

@@ -20,6 +20,6 @@ def memory_explained(step: Callable[[], int]) -> Iterator[None]:
     except tf.errors.ResourceExhaustedError as error:
         cause = str(error.message).split("\n")[0].strip()
         raise FgtlError(
-            f"The memory ran out in step {step():,}: {cause[:200]}",
+            f"The memory ran out in step {step() + 1:,}: {cause[:200]}",
             fix="Lower --batch_size or --image_size; if it was in the validation, lower --eval_batch_size.",
         ) from error

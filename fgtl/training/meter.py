@@ -36,7 +36,7 @@ class Meter:
         rows = tf.concat(waiting, axis=0).numpy().astype(np.float64)
         bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
         if len(bad):
-            failed = step - len(rows) + int(bad[0])
+            failed = step - len(rows) + int(bad[0]) + 1
             raise diverged(f"The loss became {rows[bad[0], 0]}", failed)
         self._rows += rows.tolist()
         self._epoch = rows.sum(axis=0) + (self._epoch if self._epoch_steps else 0.0)

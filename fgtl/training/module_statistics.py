@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from fgtl.models.batch_norms import batch_norms
 from fgtl.models.layers_of import layers_of
-from fgtl.training.batch_norm import batch_norms
 from fgtl.training.clipping import summed_over_replicas
 
 

@@ -7,6 +7,7 @@ import keras
 from keras import ops, optimizers
 
 from fgtl.losses.weight_decay import decayed_kernels
+from fgtl.models.keras_private import private, unsuitable_keras
 from fgtl.training.settings import OptimizerKnobs
 
 
@@ -33,6 +34,8 @@ def build_optimizer(
     variables = part.trainable_variables
     kernels = {id(kernel) for kernel in decayed_kernels(part)}
     rule, arguments = _rule(knobs)
+    for method in ("_backend_update_step", "_get_variable_index"):
+        private(rule, method)
     # Keras has no rates of single variables, and its decay could not follow them.
     optimizer = type(rule.__name__, (_PerVariable, rule), {})(learning_rate, **arguments)
     optimizer.factors = tuple(factors) or (1.0,) * len(variables)
@@ -42,6 +45,22 @@ def build_optimizer(
         optimizer = optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)
     return optimizer
+
+
+def apply_gradients(
+    optimizer: optimizers.Optimizer, gradients: Sequence[Any], variables: Sequence[keras.Variable]
+) -> None:
+    """One update by an optimizer from `build_optimizer`, in a step that is being traced or by itself.
+
+    Raises:
+        FgtlError: this version of Keras goes another way than through `_PerVariable`. It would then lose rates and decay
+            of single variables, and sum the gradients of replicas twice, without a word.
+    """
+    own = getattr(optimizer, "inner_optimizer", optimizer)
+    before = own.updates
+    optimizer.apply(gradients, variables)
+    if own.updates == before:
+        raise unsuitable_keras("an optimizer's apply does not call its _backend_update_step")
 
 
 def _rule(knobs: OptimizerKnobs) -> tuple[type[optimizers.Optimizer], dict[str, Any]]:
@@ -68,14 +87,17 @@ class _PerVariable:
     Attributes:
         factors: of the rate, by variable.
         decays: by variable; w -= rate * decay * w before the update, as Keras does with its one rate.
+        updates: how often Keras came here; a compiled step counts once.
     """
 
     factors: tuple[float, ...]
     decays: tuple[float, ...]
+    updates = 0
 
     def _backend_update_step(self: Any, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
         # In this place Keras sums the gradients over the replicas, after its clipping; ours come summed and clipped.
         # Each replica then does the same to its own copies, which needs no meeting of the replicas.
+        self.updates += 1
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             index = self._get_variable_index(variable)
             rate = ops.cast(learning_rate, variable.dtype) * self.factors[index]

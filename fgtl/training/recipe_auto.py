@@ -7,7 +7,8 @@ A pure function, so a resumed run chooses the same. What the rules rest on, meas
 - Momentum SGD at 0.01 diverges on MobileNetV2 with kept statistics; Adam at 2e-4 with batches of 32, behind a head
   that was trained alone at 3e-3, does not. Other batch sizes take a rate by the square root (Malladi et al. 2022).
 - A tuned backbone learns so few images by heart. Windows of at least 20 % of the image, dropout and no weight decay
-  leave it a validation loss of 1.04, where 35 %, no dropout and a decay of 1e-4 leave 1.24 (one seed, 150 images).
+  leave it a validation loss of 1.04 after 17 epochs, where 35 %, no dropout and a decay of 1e-4 leave 1.24 (one seed,
+  150 images).
   Flips, colour and smoothed labels beside that; a linear head has windows of 35 % and no colour.
 - With few images a class a frozen backbone is at least as good as a tuned one.
 
@@ -21,74 +22,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from fgtl.data.selection import Selection
 from fgtl.errors import UsageError
+from fgtl.training.recipe_facts import Facts
+from fgtl.training.settling import settling_decay
 
 # Above this many times the smallest class, the largest one hides what happens to the others.
 UNEVEN = 5.0
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the choice depends on.
-
-    Attributes:
-        images, validation: how many are trained on, and how many choose the epoch.
-        classes: those with training images; largest and smallest are their images.
-        short_side: median over the training images, pixels.
-        published_size: input size of the backbone's published weights, pixels.
-        smallest_size: the smallest input the backbone takes, pixels.
-        multiple: its input must be a multiple of this, pixels.
-        fixed_size: it takes the published size only.
-        pretrained: the backbone starts from weights.
-        goes_on: the whole network starts from a finished run (`--init_run`), its head too.
-        on_gpu: computed on GPUs.
-        replicas: devices that share a batch.
-    """
-
-    images: int
-    validation: int
-    classes: int
-    largest: int
-    smallest: int
-    short_side: int
-    published_size: int
-    smallest_size: int = 32
-    multiple: int = 1
-    fixed_size: bool = False
-    pretrained: bool = True
-    goes_on: bool = False
-    on_gpu: bool = False
-    replicas: int = 1
-
-    @classmethod
-    def of(cls, train: Selection, validation: int, **network: Any) -> "Facts":
-        """Count them in a selection; `network` are the fields that it cannot know."""
-        sizes = np.unique(train.labels, return_counts=True)[1]
-        return cls(
-            images=len(train),
-            validation=validation,
-            classes=len(sizes),
-            largest=int(sizes.max()),
-            smallest=int(sizes.min()),
-            short_side=int(np.median(np.minimum(train.heights, train.widths))),
-            **network,
-        )
-
-    @property
-    def per_class(self) -> float:
-        """Mean number of training images of a class."""
-        return self.images / self.classes
-
-    def describe(self) -> str:
-        """One line for people."""
-        spread = "" if self.smallest == self.largest else f", from {self.smallest:,} to {self.largest:,}"
-        return (
-            f"{self.images:,} training images in {self.classes:,} classes, {self.per_class:.3g} a class{spread}; "
-            f"median short side {self.short_side:,} px"
-        )
 
 
 @dataclass
@@ -126,7 +65,7 @@ def choose(facts: Facts, given: Mapping[str, Any]) -> Choice:
         UsageError: an optimizer was given for which no rate is known.
     """
     choice = Choice(given)
-    for question in (_size, _batch, _trained, _epochs, _rates, _windows, _labels, _uneven):
+    for question in (_size, _batch, _trained, _epochs, _statistics, _rates, _windows, _labels, _uneven):
         question(facts, choice)
     return choice
 
@@ -191,6 +130,18 @@ def _epochs(facts: Facts, choice: Choice) -> None:
     if choice["mode"] == "head_then_all":
         choice.set("a tenth of the epochs", head_epochs=max(round(epochs / 10), 1))
     choice.set("a twentieth of the epochs", warmup_epochs=min(round(epochs / 20, 2), 5.0))
+
+
+def _statistics(facts: Facts, choice: Choice) -> None:
+    own = facts.bn_decay
+    if facts.pretrained or not own:
+        return
+    steps = choice["epochs"] * facts.images // choice["batch_size"]
+    # Ten times, so that validation is of the network as it is from the first epochs on, not only at the end.
+    decay = settling_decay(own, steps, times=10)
+    if decay < own:
+        why = f"the network's own {own:g} would still hold {own**steps:.2g} of the first ones after {steps:,} steps"
+        choice.set(f"batch statistics that settle; {why}", bn_decay=decay)
 
 
 def _rates(facts: Facts, choice: Choice) -> None:

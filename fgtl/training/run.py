@@ -18,11 +18,9 @@ from filelock import FileLock, Timeout
 
 from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import DataError, UsageError
-from fgtl.files import PARTIAL, atomic_path, read_json, sha256_of, write_json
-from fgtl.training.run_facts import SCHEMA, DatasetFacts, check_agrees, run_facts
-
-LOCK = ".lock"
-MODEL_CARD = "model.json"
+from fgtl.files import atomic_path, read_json, sha256_of, write_json
+from fgtl.training.run_facts import SCHEMA, DatasetFacts, check_agrees, read_facts, run_facts
+from fgtl.training.run_folder import LOCK, MODEL_CARD, check_is_ours, check_not_lost, holds_work
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,9 @@ class Run:
         Raises:
             UsageError: the folder holds a run with another config or data (both values are listed), something else
                 than a run, or a run that another process is training.
+            DataError: its run.json is missing or damaged.
         """
-        _check_is_ours(folder)
+        check_is_ours(folder)
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK)
         try:
@@ -91,9 +90,9 @@ class Run:
                 f"Another process is training in {folder}.", fix="Wait for it, or choose another --run_dir."
             ) from None
         wanted = run_facts(config, dataset, init)
-        resumed = _holds_work(folder)
+        resumed = holds_work(folder)
         if resumed:
-            facts = read_json(folder / "run.json")
+            facts = read_facts(folder)
             check_agrees(folder, facts, wanted)
         else:
             facts = wanted
@@ -119,7 +118,7 @@ class Run:
                 f"This worker does not see the run that worker 0 has in {folder}.",
                 expected="a --run_dir in a folder that all workers share.",
             )
-        facts = read_json(folder / "run.json")
+        facts = read_facts(folder)
         check_agrees(folder, facts, run_facts(config, dataset, init))
         return cls(folder, facts, resumed=True)
 
@@ -131,6 +130,7 @@ class Run:
             DataError: no run there, no finished model in it, or a model that was changed afterwards.
         """
         if not (folder / "run.json").is_file():
+            check_not_lost(folder)
             raise DataError(
                 f"{folder} is not a run folder: it has no run.json.", expected="the --run_dir of a finished fgtl train."
             )
@@ -214,30 +214,6 @@ class Run:
                 named.unlink(missing_ok=True)
         own = {"schema": SCHEMA, "class_names": list(self.class_names), "sha256": sha256_of(self.model)}
         write_json(self.model_card, own | dict(card))
-
-
-def _holds_work(folder: Path) -> bool:
-    """Whether there is something to go on with: a model or a checkpoint that run.json describes.
-
-    A start that was refused before its first checkpoint (a wrong flag, say) leaves nothing.
-    """
-    checkpoints = [*folder.glob("checkpoints/step-*"), *folder.glob("*/checkpoints/step-*")]
-    whole = any(not path.name.endswith(PARTIAL) for path in checkpoints)
-    return (folder / "run.json").exists() and (whole or (folder / MODEL_CARD).exists())
-
-
-def _check_is_ours(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--run_dir={folder} is a file.", expected="a folder, or a name that is free.")
-    if not folder.exists() or (folder / "run.json").exists():
-        return
-    # What a start that was killed before run.json leaves behind.
-    strange = sorted(path.name for path in folder.iterdir() if path.name != LOCK and not path.name.endswith(PARTIAL))
-    if strange:
-        raise UsageError(
-            f"--run_dir={folder} holds something else ({', '.join(strange[:3])}{', ...' * (len(strange) > 3)}).",
-            expected="a run, an empty folder, or a name that is free.",
-        )
 
 
 def _check_keys(path: Path, facts: Any, keys: tuple[str, ...]) -> None:

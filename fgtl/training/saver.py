@@ -6,14 +6,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from fgtl.console import say, warn
 from fgtl.errors import DataError
 from fgtl.training.best import Best, publish
 from fgtl.training.checkpoint import Checkpoints, Groups
 from fgtl.training.divergence import check_weights
-from fgtl.training.exchange import by_chief, check_same
+from fgtl.training.exchange import agreed, by_chief, check_same, is_chief
 from fgtl.training.journal import Journal
 from fgtl.training.run import Stage
-from fgtl.training.settings import JournalKnobs
+from fgtl.training.settings import TrainingKnobs
 
 
 class Saver:
@@ -21,14 +22,14 @@ class Saver:
 
     Args:
         stage: where they are.
-        knobs: of them keep, checkpoint_every_steps and checkpoint_every_seconds are read.
+        knobs: of them keep, checkpoint_every_steps, checkpoint_every_seconds and refit are read.
         journal: whose lines a checkpoint must not be newer than.
         strategy: of several worker processes all call the same methods at the same steps; the chief writes, the others
             go on when it has.
     """
 
     def __init__(
-        self, stage: Stage, knobs: JournalKnobs, journal: Journal, strategy: tf.distribute.Strategy | None = None
+        self, stage: Stage, knobs: TrainingKnobs, journal: Journal, strategy: tf.distribute.Strategy | None = None
     ) -> None:
         self._stage, self._knobs, self._journal, self._strategy = stage, knobs, journal, strategy
         self._checkpoints = Checkpoints(stage.checkpoints, knobs.keep, stage.identity)
@@ -45,11 +46,35 @@ class Saver:
         check_same(self._strategy, state["step"] if state else -1, "the newest checkpoint that they see")
         return state
 
+    def has_best(self, best: Best | None, otherwise: str) -> bool:
+        """Whether there is a best epoch whose checkpoint can be used; says so where it cannot.
+
+        Before a refit its number is enough, and nothing is looked at.
+
+        Args:
+            best: of the training.
+            otherwise: what happens then, for the message.
+        """
+        lost = False
+        if best and not self._knobs.refit:
+            try:
+                self._checkpoints.state(best.step)
+            except (DataError, OSError) as error:
+                lost = True
+                warn(f"The weights of the best epoch, {best.epoch}, are lost; {otherwise}: {error}")
+        return best is not None and not agreed(self._strategy, lost)
+
     def restore(self, step: int, groups: Groups, best: Best | None) -> None:
         """Load the variables of step-N and take back what was written after it."""
         self._checkpoints.load(step, groups)
         self._saved, self._since = step, time.monotonic()
         self.rewind(step, best)
+
+    def begin_again(self) -> None:
+        """Take back what a training left that ended before its first checkpoint."""
+        if is_chief(self._strategy) and self._stage.metrics.is_file() and self._stage.metrics.stat().st_size:
+            say(f"no checkpoint in {self._stage.checkpoints}: starting again from the first step")
+        self.rewind(-1, None)
 
     def rewind(self, step: int, best: Best | None) -> None:
         """Take back log lines after `step`, and a best epoch that was found after it."""
@@ -76,12 +101,12 @@ class Saver:
         Raises:
             FgtlError: a weight is not finite.
         """
-        check_weights(groups["model"], step - 1)
+        check_weights(groups["model"], step)
         state = state | {"best": asdict(best) if best else None}
 
         def write() -> None:
             if self._saved == step:
-                self._checkpoints.amend(step, state)
+                self._checkpoints.amend(step, state | {"pinned": best.step if best else None})
             else:
                 self._journal.sync()
                 self._checkpoints.save(step, groups, state, best.step if best else None)

@@ -39,7 +39,8 @@ class OptimizerKnobs(Knobs):
         0.0,
         "average of the weights that is validated and saved: min(this, (1 + step) / (10 + step)); 0: none",
         low=0,
-        high=1,
+        # At 1 it would never move from where it starts.
+        high=0.999999,
     )
 
     @property
@@ -88,6 +89,7 @@ class PhaseKnobs(Knobs):
         choices=("inference", "train"),
     )
     select_by: str = flag("top1", "validation figure that picks the best epoch", choices=("top1", "mean_class", "loss"))
+    refit: bool = flag(False, "then train anew on train + validation, for the chosen number of epochs")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,11 @@ class DeviceKnobs(Knobs):
         "compile forward and backward with XLA; auto: on GPUs, but no SavedModels",
         choices=("auto", "on", "off"),
     )
-    accumulate: int = flag(1, "parts that a device works through a batch in: less memory, the same update", low=1)
+    accumulate: int = flag(
+        1,
+        "parts that a device works through a batch in: less memory; the same update, unless batch statistics are taken",
+        low=1,
+    )
     steps_per_call: int = flag(1, "steps that are done before Python looks again", low=1)
     sync_bn: bool = flag(True, "several devices: batch statistics over the whole batch")
 

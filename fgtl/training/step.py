@@ -22,6 +22,8 @@ from fgtl.training.compilation import backbone_trains, compiles
 from fgtl.training.distribution import replicas_of
 from fgtl.training.ema import Ema
 from fgtl.training.module_statistics import average_over_replicas, own_statistics
+from fgtl.training.optimizer import apply_gradients
+from fgtl.training.replica_draws import own_draws
 from fgtl.training.settings import TrainingKnobs
 from fgtl.training.variables import trained_part
 
@@ -113,7 +115,8 @@ class TrainStep:
         with fused_batch_norm(self.model):
             if self.strategy is None:
                 return self._on_one(*batch)
-            figures = self.strategy.run(self._on_one, batch)
+            with own_draws(self.model):
+                figures = self.strategy.run(self._on_one, batch)
             # They are sums already, the same on all.
             return self.strategy.experimental_local_results(figures)[0]
 
@@ -130,7 +133,7 @@ class TrainStep:
         if self._longest:
             gradients = clipped(gradients, self._longest, self.optimizer)
         updates = tf.identity(self.optimizer.iterations.value)
-        self.optimizer.apply(gradients, self.variables)
+        apply_gradients(self.optimizer, gradients, self.variables)
         if self._statistics:
             average_over_replicas(self._statistics, self._replicas)
         if self._ema:

@@ -23,8 +23,3 @@ def trained_part(model: Any, trains: str) -> keras.layers.Layer:
     if not part.trainable_variables:
         raise InputError(f"{part.name} has no trainable variables.", expected="a built model with a trainable head.")
     return part
-
-
-def count_weights(variables: list[keras.Variable]) -> int:
-    """How many numbers the variables hold together."""
-    return sum(int(keras.ops.size(variable)) for variable in variables)

@@ -137,7 +137,8 @@ def new_steps(run: Run, known: Callable[[int], bool], pace: Pace) -> Iterator[in
 
 def is_over(run: Run) -> bool:
     """Whether no more checkpoints come: the run is finished, or has gone on to its refit, which is not followed."""
-    return run.is_finished or (run.folder / "refit").is_dir()
+    # An empty folder is left by a start that was refused.
+    return run.is_finished or any((run.folder / "refit").glob("*"))
 
 
 def checkpoints_of(run: Run) -> Checkpoints:

@@ -25,12 +25,13 @@ class Config(Knobs):
     output: Path = flag("out", "where to")
     names: tuple[str, ...] = flag((), "some names")
     seed: int | None = flag(None, "seed")
+    share: float = flag(0.5, "of it", low=0, high=1)
     files: tuple[str, ...] = flag((), "files")
 
 
 def test_flags_fill_the_dataclass() -> None:
     config = parse(Config, "x", ["--batch_size=8", "--noflip", "--names", "a,b", "--output", "here", "p.jpg", "q.jpg"])
-    assert config == Config(8, False, Path("here"), ("a", "b"), None, ("p.jpg", "q.jpg"))
+    assert config == Config(8, False, Path("here"), ("a", "b"), None, 0.5, ("p.jpg", "q.jpg"))
 
 
 def test_a_flagfile_is_read(tmp_path: Path) -> None:
@@ -47,7 +48,19 @@ def test_flagfiles_may_include_flagfiles(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("--batch_sise=4", "line 2: there is no flag --batch_sise"), ("batch_size=4", "line 2: 'batch")],
+    [
+        ("--batch_sise=4", "line 2: there is no flag --batch_sise"),
+        ("batch_size=4", "line 2: 'batch"),
+        ("--batch_size 4", "line 2: (.|\n)*Write --batch_size=4."),
+        ("--batch_size = 4", "line 2: (.|\n)*Write --batch_size=4."),
+        (
+            "--batch_size=many",
+            r"line 2: --batch_size=many: not a whole number\.\n  Expected a whole number, at least 1 \(",
+        ),
+        ("--batch_size=0", "line 2: --batch_size=0 is out of range"),
+        ("--flip=maybe", "line 2: --flip=maybe: neither true nor false"),
+        ("--names", "line 2: Missing value for flag --names"),
+    ],
 )
 def test_what_is_wrong_in_a_flagfile_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "own.flags").write_text(f"# mine\n{line}\n")
@@ -64,6 +77,24 @@ def test_a_flagfile_that_includes_itself_ends(tmp_path: Path) -> None:
 def test_an_unknown_flag_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="--batchsize(.|\n)*'batch_size'"):
         parse(Config, "x", ["--batchsize=3"])
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "--batch_size=many",
+            r"--batch_size=many: not a whole number\.\n  Expected a whole number, at least 1 \(images a",
+        ),
+        ("--batch_size=1.5", r"--batch_size=1\.5: not a whole number"),
+        ("--seed=", "--seed=: not a whole number"),
+        ("--flip=maybe", r"--flip=maybe: neither true nor false\.\n  Expected --flip or --noflip"),
+        ("--share=abc", r"--share=abc: not a number\.\n  Expected a number, at least 0 and at most 1 \(of it\)\."),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_in_a_persons_words(word: str, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}"):
+        parse(Config, "x", [word])
 
 
 @pytest.mark.parametrize("words", [["--batch_size=many"], ["--batch_size=0"], ["--flagfile=/no/such"]])

@@ -63,7 +63,7 @@ def test_one_in_detail_has_the_grids_at_the_size_that_was_asked_for(capsys):
     [
         (["inception_v33"], "Did you mean 'inception_v3'"),
         (["--name", "inception_v33"], "Did you mean 'inception_v3'"),
-        (["inception_v3", "--input_size", "40"], ">= 75"),
+        (["inception_v3", "--input_size", "40"], "at least 75"),
         (["inception_v3", "vgg16"], "2 names are given"),
     ],
 )

@@ -85,10 +85,12 @@ def test_an_unpacked_download_is_read_as_a_conversion_would(photos, tmp_path, ca
 
 
 def test_sigterm_ends_it_as_ctrl_c_does_with_a_code_of_its_own(tmp_path):
-    for number in range(400):
-        path = tmp_path / "many" / f"class_{number % 2}" / f"{number}.png"
+    # Work for some seconds, so that the signal comes in its midst however slowly this process is woken.
+    Image.effect_noise((300, 300), 90).convert("CMYK").save(tmp_path / "one.jpg")
+    for number in range(1200):
+        path = tmp_path / "many" / f"class_{number % 2}" / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.effect_noise((200, 200), 90).convert("CMYK").save(path.with_suffix(".jpg"))
+        path.hardlink_to(tmp_path / "one.jpg")
     words = ["convert", f"--data_dir={tmp_path / 'many'}", f"--output_dir={tmp_path / 'out'}", "--workers=2"]
     running = subprocess.Popen(
         [sys.executable, "-m", "fgtl", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,7 +1,10 @@
 """`fgtl import-weights`: the table, the files, and how it ends."""
 
 import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,8 +97,9 @@ def test_list_prints_the_names_that_an_npz_must_have(
 @pytest.mark.parametrize(
     "words, code, message",
     [
-        ([], 2, "No --backbone is given"),
-        (["--backbone=resnet18_v1_5"], 2, "--weights and --output are needed"),
+        ([], 2, "--backbone, --weights and --output are missing"),
+        (["--backbone=resnet18_v1_5"], 2, "--weights and --output are missing"),
+        (["--list"], 2, "--backbone is missing"),
         (["--backbone=resnet18_v1_5", "--weights=x.pth", "--output=x.h5"], 2, "ends in .weights.h5"),
         (["--backbone=resnet18_v1_5", "--weights=x.pth", "--output=x.weights.h5", "--head_output=h.txt"], 2, "is no .npz"),
         (["--backbone=resnet18_v2", "--list"], 2, "no backbone called"),
@@ -110,6 +114,37 @@ def test_what_cannot_be_meant_is_named(
     assert run(*words) == code
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "There are no weights at"),
+        (b"some text, and more of it", "is no weight file that fgtl knows"),
+        (b"", "is no weight file that fgtl knows"),
+        ((500).to_bytes(8, "little") + b'{"a":', "its header is longer than the file"),
+    ],
+)
+def test_a_file_that_is_no_weights_is_refused_before_tensorflow_is_imported(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "x").write_bytes(content)
+    words = ["import-weights", "--backbone=resnet18_v1_5", f"--weights={tmp_path / 'x'}", "--output=x.weights.h5"]
+    code = f"import sys; from fgtl.commands.app import main; print(main({words}), {{'tensorflow', 'keras'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "3 set()"
+    assert message in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", [["import-weights", "--list", "--backbone=resnet18_v1_5"], ["backbones", "mobilenet_v2"]]
+)
+def test_networks_are_built_without_tensorflows_log(words: list[str]) -> None:
+    loud = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-m", "fgtl", *words], capture_output=True, text=True, env=loud)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow

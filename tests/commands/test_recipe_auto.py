@@ -6,17 +6,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgtl.commands.recipe import explained
+from fgtl.commands.recipe import explained, facts_of
 from fgtl.commands.train import Config
 from fgtl.commands.train_checks import check_meant
+from fgtl.data.parts import parts_of
+from fgtl.data.records import RecordSet
 from fgtl.errors import UsageError
 from fgtl.models.backbone import find_architecture
 from fgtl.training.plan import plan_training
-from fgtl.training.recipe_auto import Facts, choose
+from fgtl.training.recipe_auto import choose
+from fgtl.training.recipe_facts import Facts
 
 CUB_50 = Facts(images=1350, validation=150, classes=50, largest=27, smallest=26, short_side=256, published_size=224)
 
@@ -45,6 +49,7 @@ def any_facts(draw: st.DrawFn) -> Facts:
         goes_on=False,
         on_gpu=draw(st.booleans()),
         replicas=draw(st.integers(1, 4)),
+        bn_decay=draw(st.sampled_from([0.0, 0.9, 0.99, 0.9997])),
     )
 
 
@@ -162,6 +167,48 @@ def test_without_weights_everything_is_trained_with_the_batches_statistics_for_l
     assert (knobs["mode"], knobs["tuned_bn"]) == ("all", "train")
     assert knobs["epochs"] > kept["epochs"]
     assert knobs["learning_rate"] > kept["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("network", "decay"),
+    [
+        ({"bn_decay": 0.9997}, 0.99),
+        ({"bn_decay": 0.999}, 0.99),
+        ({"bn_decay": 0.9997, "images": 120}, 0.9),
+        ({"bn_decay": 0.9}, None),
+        ({"bn_decay": 0.9997, "images": 1_000_000}, None),
+        ({"bn_decay": 0.0}, None),
+        ({"bn_decay": 0.9997, "pretrained": True}, None),
+    ],
+)
+def test_a_fresh_network_forgets_the_statistics_that_it_began_with(
+    network: dict[str, Any], decay: float | None
+) -> None:
+    facts = replace(CUB_50, **{"pretrained": False, **network})
+    knobs = chosen(facts)
+    assert knobs.get("bn_decay") == decay
+    if facts.bn_decay and not facts.pretrained:
+        steps = knobs["epochs"] * facts.images // knobs["batch_size"]
+        assert (decay or facts.bn_decay) ** steps < 0.05
+
+
+def test_the_reason_for_a_faster_decay_is_what_would_be_left() -> None:
+    # 1,350 images in batches of 32 for 60 epochs: 2,531 steps, and 0.9997^2531 = 0.468.
+    choice = choose(replace(CUB_50, pretrained=False, bn_decay=0.9997), {})
+    assert "0.9997 would still hold 0.47 of the first ones after 2,531 steps" in dict(choice.reasons)["--bn_decay=0.99"]
+
+
+@pytest.mark.parametrize(("backbone", "decay"), [("mobilenet_v2", 0.999), ("vgg16", 0.0)])
+def test_the_decay_is_asked_of_the_network_where_it_starts_fresh(backbone: str, decay: float, records: Path) -> None:
+    config = Config(backbone=backbone, weights="none")
+    parts = parts_of(RecordSet.open(records), config, 0)
+    keras.utils.set_random_seed(config.seed)
+    drawn = float(keras.random.uniform(()))
+    keras.utils.set_random_seed(config.seed)
+    assert facts_of(config, parts, None).bn_decay == decay
+    # What the question drew is taken back: the same knobs, given one by one, lead to the same weights.
+    assert keras.random.uniform(()) == drawn
+    assert facts_of(replace(config, weights="imagenet"), parts, None).bn_decay == 0
 
 
 def test_a_second_stage_is_shorter_and_slower() -> None:

@@ -83,6 +83,16 @@ def test_a_recipe_that_is_not_there_is_answered_with_those_that_are(
     assert "quickstart" in shown
 
 
+def test_a_recipe_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.flags").write_text("# nothing yet\n")
+    with pytest.raises(UsageError, match="mine.flags has no flag in it"):
+        by_recipe(f"--recipe={tmp_path / 'mine.flags'}")
+    with pytest.raises(UsageError, match="(?s)--recipe is empty.*quickstart"):
+        by_recipe("--recipe=")
+    with pytest.raises(UsageError, match=f"{tmp_path} is a folder"):
+        by_recipe(f"--recipe={tmp_path}")
+
+
 def test_recipes_do_not_name_recipes(tmp_path: Path) -> None:
     (tmp_path / "mine.flags").write_text("--recipe=auto\n")
     with pytest.raises(UsageError, match="mine.flags has --recipe in it"):
@@ -97,6 +107,11 @@ def test_the_papers_rates_come_out_at_its_steps() -> None:
     rate = build_schedule(config, plan, plan.phases[0])
     expected = {0: 1e-2, 935: 1e-2, 936: 1e-3, 1871: 1e-3, 1872: 1e-4, 2807: 1e-4, 2808: 1e-5, 2809: 1e-5}
     assert {step: pytest.approx(float(rate(step)), rel=1e-5) for step in expected} == expected
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name.startswith("inception_")])
+def test_the_papers_recipes_have_slims_decay_of_batch_statistics(name: str) -> None:
+    assert by_recipe(f"--recipe={name}").bn_decay == 0.9997
 
 
 def test_the_page_about_recipes_names_all_of_them_and_flags_that_exist() -> None:

@@ -111,7 +111,7 @@ def test_without_output_dir_the_lists_are_called_as_the_data_set(photos, tmp_pat
     ("flags", "code", "message"),
     [
         (["--test_share=1"], 2, "--test_share=1.0 is out of range"),
-        (["--pool=val"], 2, "--pool=('val',) is not a choice"),
+        (["--pool=val"], 2, "--pool=val is not a choice"),
         (["--min_labelled=5"], 2, "--min_images=3 and --min_labelled=5"),
         (["--test_prefix=a/"], 2, "makes no file name"),
         (["--min_images=7"], 3, "No class is left for training"),

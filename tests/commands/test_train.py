@@ -1,5 +1,6 @@
 """fgtl train: what it leaves behind, what it refuses, and that a second start is the same run."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -11,16 +12,20 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fgtl.commands.app import main
+from fgtl.commands.train import Config
 from fgtl.commands.train_checks import warn_of_data, warn_of_start
 from fgtl.data.parts import SplitKnobs, parts_of
 from fgtl.data.records import RecordSet
 from fgtl.files import sha256_of
 from fgtl.training.run import Run
+from fgtl.training.run_facts import FREE
 
 
 def test_without_a_card_the_advice_is_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--dataset=photos", f"--records={tmp_path / 'none'}"]) == 2
     assert "convert.py --data_dir FOLDER" in capsys.readouterr().err
+    assert main(["train", "--dataset=cub200", f"--records={tmp_path / 'none'}"]) == 2
+    assert "Did you mean 'cub_200'?" in capsys.readouterr().err
 
 
 def test_a_missing_record_set_prints_the_convert_command_and_exits_2(
@@ -37,8 +42,19 @@ def test_a_run_holds_what_the_readme_promises(finished_run: Path) -> None:
     assert list((finished_run / "events").glob("events.out.tfevents.*"))
     assert list((finished_run / "checkpoints").glob("step-*/state.json"))
     card = json.loads((finished_run / "model.json").read_text())
+    # Of the record set, though --dataset was not given.
+    assert json.loads((finished_run / "run.json").read_text())["config"]["dataset"] == "synth_birds"
+    assert "--dataset" not in re.findall(r"fgtl train[^<]*", (finished_run / "report.html").read_text())[0]
     assert len(card["class_names"]) == 4
     assert card["input_size"] == 32
+
+
+def test_the_page_names_just_the_flags_that_may_change_and_train_has_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "devices.md").read_text()
+    part = page.split("## What may differ when a run goes on")[1].split("Everything else")[0]
+    named = set(re.findall(r"`--(\w+)`", part))
+    assert named - {"flagfile"} == FREE
+    assert {field.name for field in dataclasses.fields(Config)} >= FREE
 
 
 def test_a_finished_run_is_not_trained_again(
@@ -81,6 +97,10 @@ def test_a_refit_trains_on_train_and_validation(
     [
         (["--backbone=mobilenet_v9"], "mobilenet_v2"),
         (["--head=lineal"], "linear"),
+        # An unknown name comes before what would not go with it.
+        (["--mode=all", "--backbone=mobilnet_v2"], "Did you mean 'mobilenet_v2'"),
+        (["--mode=all", "--head=lineal"], "linear"),
+        (["--image_size=31"], "An image size of 31 pixels is too small for mobilenet_v2"),
         (["--weights=no/such.h5"], "no/such.h5"),
         (["--train_split=tran"], "'train'"),
         (["--mode=all"], "--tuned_bn=train"),
@@ -176,8 +196,8 @@ def test_another_record_set_is_not_gone_on_with(
     words = [*train_words, f"--records={tmp_path / 'three'}"]
     assert main(["train", f"--run_dir={finished_run}", *words]) == 2
     shown = capsys.readouterr().err
-    assert "manifest_sha256" in shown
-    assert "counts" in shown
+    assert f"{tmp_path / 'three'} is not the record set that the run in {finished_run} was trained on" in shown
+    assert "classes: there 4, now 3" in shown and "images of train: there 24, now 18" in shown
     assert (finished_run / "run.json").read_bytes() == before
 
 

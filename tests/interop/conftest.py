@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+# For saved_modules.py: pytest's importlib mode leaves the tests' folders out of the path.
+sys.path.insert(0, str(Path(__file__).parent))
 
 MAGIC = 0x1950A86A20F9469CFC6C
 STORAGES = {

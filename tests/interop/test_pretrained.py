@@ -185,6 +185,32 @@ def test_imagenet_without_a_network_names_the_file_and_where_it_is_looked_for(
     assert f"_no_top.h5 in {tmp_path}/models" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("resnet_v2_50", "a TF-Slim checkpoint"), ("resnet18_v1_5", "a torchvision or timm state dict")],
+)
+def test_imagenet_where_there_is_no_such_file_says_where_weights_come_from(name: str, source: str) -> None:
+    with pytest.raises(UsageError, match=f"no ImageNet weights of {name}") as caught:
+        build_backbone(name, "imagenet", 32)
+    assert f"{source}, by fgtl import-weights" in str(caught.value)
+    assert f"fgtl import-weights --backbone {name} --weights FILE" in str(caught.value)
+    assert "''" not in str(caught.value)
+
+
+def test_only_a_lost_download_is_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise TypeError("a mistake in the program")
+
+    published = keras.applications.MobileNetV2
+    monkeypatch.setattr(
+        keras.applications,
+        "MobileNetV2",
+        lambda weights, **more: broken() if weights else published(weights=None, **more),
+    )
+    with pytest.raises(TypeError, match="a mistake in the program"):
+        build_backbone("mobilenet_v2", "imagenet", 32)
+
+
 def test_efficientnets_imagenet_file_means_the_same_as_in_keras(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

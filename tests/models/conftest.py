@@ -1,10 +1,15 @@
 """Helpers of several networks' tests."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+
+# For tiny_networks.py: pytest's importlib mode leaves the tests' folders out of the path.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

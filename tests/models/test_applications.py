@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from fgtl.heads.linear import LinearHead
 from fgtl.models.applications import DEVIATION, MEAN, use_imagenet_statistics
 from fgtl.models.backbone import BACKBONES, build_network
 from fgtl.models.stochastic_depth import dropping_layers, set_drop_path
@@ -71,6 +72,22 @@ def test_resnet_v2_has_slims_layout_and_its_own_epsilon() -> None:
     assert biased == {"conv", "0_conv", "3_conv"}
     norms = [layer for layer in trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert {norm.epsilon for norm in norms} == {1.001e-5}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "grid"), [(299, 8), (448, 12), (560, 16)])
+def test_inception_v3_runs_with_its_auxiliary_classifier_at_every_published_size(size: int, grid: int) -> None:
+    """Acceptance E5: TF-Slim's cannot be built at 448 and 560."""
+    backbone = build_network("inception_v3", size)
+    # Two: the auxiliary classifier normalises a map of one cell, of which a single image would leave nothing.
+    images = np.random.default_rng(1).uniform(0, 255, (2, size, size, 3)).astype("float32")
+    maps = backbone(images)
+    assert maps["taps"]["p5"].shape == (2, grid, grid, 2048)
+    assert maps["features"].shape == (2, 2048) and backbone.feature_dim == 2048
+    assert np.isfinite(maps["features"]).all() and np.std(maps["features"]) > 0
+    outputs = LinearHead(5, aux_weight=0.4)(maps["taps"], maps["features"], training=True)
+    assert outputs["logits"].shape == outputs["aux_logits"].shape == (2, 5)
+    assert np.isfinite(outputs["aux_logits"]).all() and np.std(outputs["aux_logits"]) > 0
 
 
 def test_statistics_that_somebody_adapted_are_left_alone() -> None:

@@ -69,7 +69,7 @@ def test_no_size_means_the_size_of_the_published_weights() -> None:
 
 
 def test_too_small_an_image_is_refused_with_the_smallest() -> None:
-    with pytest.raises(InputError, match=r"input_size=74[\s\S]*>= 75"):
+    with pytest.raises(InputError, match=r"74 pixels[\s\S]*at least 75"):
         build_network("inception_v3", 74)
 
 

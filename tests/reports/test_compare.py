@@ -22,6 +22,7 @@ COUNT = 60
 LABELS = np.arange(COUNT) % 3
 IDS = np.array([f"image {i}" for i in range(COUNT)])
 BASE = {"backbone": "mobilenet_v2", "head": "linear", "seed": 0, "epochs": 3, "threads": 1, "devices": []}
+LONG = ("crop_min_area", "label_smoothing", "head_learning_rate", "warmup_epochs")
 
 
 def write_run(
@@ -227,6 +228,34 @@ def test_head_and_tail_are_shown_where_they_are_the_same_classes(tmp_path):
     assert "tail classes" not in as_text(compare_runs([one, other], "test"))
 
 
+def test_seeds_with_halves_of_their_own_are_averaged_where_every_row_has_the_same_ones(tmp_path):
+    tails = {0: (50, 9, 10), 1: (9, 50, 60)}
+    runs = [
+        write_run(tmp_path / name / str(seed), draw(number + seed, 0.6), training=tails[seed], seed=seed, epochs=number)
+        for number, name in enumerate(("first", "second"))
+        for seed in tails
+    ]
+    found = compare_runs(runs, "test")
+    expected = [draw(0, 0.6)[LABELS == 1].mean(), draw(1, 0.6)[LABELS == 0].mean()]
+    first = next(row for row in found.rows if "first" in row.name)
+    assert first.tail == pytest.approx(np.mean(expected))
+    assert "each one's own" in as_text(found)
+    unlike = compare_runs(
+        [*runs[:3], write_run(tmp_path / "else", draw(4, 0.6), training=(9, 9, 50), epochs=9)], "test"
+    )
+    assert {row.tail for row in unlike.rows} == {None}
+    assert "not the same classes" in as_text(unlike)
+
+
+def test_long_settings_stand_below_the_table(tmp_path):
+    few = [write_run(tmp_path / "few" / str(k), draw(k, 0.5), epochs=k) for k in range(2)]
+    assert "settings" in as_text(compare_runs(few, "test")).splitlines()[0]
+    many = [write_run(tmp_path / "many" / str(k), draw(k, 0.5), epochs=k, **dict.fromkeys(LONG, k)) for k in range(2)]
+    header, *rest = as_text(compare_runs(many, "test")).splitlines()
+    assert "settings" not in header
+    assert f"settings of 0: epochs=0, {', '.join(f'{name}=0' for name in LONG)}" in rest
+
+
 @pytest.mark.parametrize(
     ("first", "second", "why"),
     [
@@ -315,7 +344,7 @@ def test_no_common_image_other_labels_and_other_classes_are_refused(tmp_path, tw
 
 
 def test_one_run_or_one_twice_is_refused(two):
-    with pytest.raises(UsageError, match=r"1 run\(s\)"):
+    with pytest.raises(UsageError, match="(?s)One run is given.*two or more evaluated runs"):
         compare_runs(two[:1], "test")
     with pytest.raises(UsageError, match="twice"):
         compare_runs([two[0], two[0] / ".." / two[0].name], "test")

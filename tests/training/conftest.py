@@ -1,5 +1,6 @@
 """A tiny classifier with everything that matters: convolution, batch normalisation, a head with dropout."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 import tensorflow as tf
 
 from fgtl.heads.linear import LinearHead
+from fgtl.training.evaluation import Predictor, validation_figures
+from fgtl.training.loop import Trainer
+from fgtl.training.plan import plan_training
 from fgtl.training.run import Stage
 from fgtl.training.settings import TrainingKnobs
 
@@ -128,3 +132,74 @@ def weights_of(model: keras.Model) -> list[np.ndarray]:
 def values() -> Callable[[keras.Model], list[np.ndarray]]:
     """All of a model's variables, seeds included, as arrays."""
     return weights_of
+
+
+def read_lines(stage: Stage) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stage.metrics.read_text().splitlines()]
+
+
+@pytest.fixture
+def lines_of() -> Callable[[Stage], list[dict[str, Any]]]:
+    """The lines of a stage's metrics.jsonl."""
+    return read_lines
+
+
+@pytest.fixture
+def logged() -> Callable[[Stage], list[dict[str, Any]]]:
+    """The same without what depends on the machine's speed."""
+    return lambda stage: [{k: v for k, v in line.items() if k != "images_per_second"} for line in read_lines(stage)]
+
+
+@pytest.fixture
+def killed_at() -> Callable[..., Any]:
+    """Batches that fail before a step; nothing is saved on the way out, as in a killed process."""
+
+    def killed(step: int, batches: Callable[[range], tf.data.Dataset]) -> Callable[[range], tf.data.Dataset]:
+        def cut(steps: range) -> tf.data.Dataset:
+            def check(index: Any) -> Any:
+                with tf.control_dependencies([tf.debugging.assert_less(index, np.int64(step), "killed")]):
+                    return tf.identity(index)
+
+            indices = tf.data.Dataset.range(steps.start, steps.stop).map(check)
+            return tf.data.Dataset.zip(indices, batches(steps)).map(lambda _, batch: batch)
+
+        return cut
+
+    return killed
+
+
+@pytest.fixture
+def train(fresh_model, images, stage):
+    """Trains a fresh model in the same stage, as the same command typed again would."""
+
+    def run(knobs, *, into=stage, validated=True, batches=images.batches, until_epoch=None, **trainer_arguments):
+        model = fresh_model()
+        plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+        trainer = Trainer(model, plan, knobs, into, **trainer_arguments)
+        predictor = Predictor(model)
+
+        def validate():
+            return validation_figures(*predictor(images.evaluation(16), images.count), ["a", "b", "c"])
+
+        outcome = trainer.run(batches, validate if validated else None, until_epoch)
+        return trainer, outcome
+
+    return run
+
+
+@pytest.fixture
+def other_stage(tmp_path, stage):
+    (tmp_path / "other").mkdir()
+    return Stage(tmp_path / "other", stage.identity)
+
+
+@pytest.fixture
+def train_with_losses(fresh_model, images, stage):
+    """Trains a fresh model in the stage; the epochs' validation losses are given."""
+
+    def run(knobs, losses):
+        plan = plan_training(knobs, images=images.count, batch_size=images.batch_size)
+        trainer, left = Trainer(fresh_model(), plan, knobs, stage), iter(losses)
+        return trainer, trainer.run(images.batches, lambda: {"loss": next(left), "top1": 0.5})
+
+    return run

@@ -21,10 +21,11 @@ from fgtl.heads.linear import LinearHead
 from fgtl.models.backbone import Backbone
 from fgtl.training.batch_norm import synchronize_batch_norm
 from fgtl.training.distribution import distribute, pick_strategy, replicas_of, scope_of
-from fgtl.training.evaluation import Predictor, predict_probabilities
+from fgtl.training.evaluation import Predictor
 from fgtl.training.loop import Trainer
 from fgtl.training.optimizer import build_optimizer
 from fgtl.training.plan import plan_training
+from fgtl.training.replica_draws import own_draws
 from fgtl.training.run import Stage
 from fgtl.training.step import TrainStep
 
@@ -42,9 +43,9 @@ def build(strategy, dropout=0.0, conv_bias=False):
         return tiny.TinyClassifier(dropout, conv_bias=conv_bias)
 
 
-def train(strategy, folder, images, epochs=1, batches=None, conv_bias=False, **knobs):
+def train(strategy, folder, images, epochs=1, batches=None, conv_bias=False, dropout=0.0, **knobs):
     Path(folder).mkdir(exist_ok=True)
-    model = build(strategy, conv_bias=conv_bias)
+    model = build(strategy, dropout, conv_bias)
     config = tiny.Config(epochs=epochs, schedule="fixed", **knobs)
     plan = plan_training(config, images=images.count, batch_size=images.batch_size)
     Trainer(model, plan, config, Stage(Path(folder), "same"), strategy).run(batches or images.batches)
@@ -149,14 +150,64 @@ def unsynchronised(found):
     for variable, shared in zip(saved.variables, model.variables, strict=True):
         variable.assign(shared.value.numpy())
     (shared, _), (alone, _) = (
-        predict_probabilities(one, images.evaluation(16), images.count, strategy)
-        for one, strategy in ((model, TWO), (saved, None))
+        Predictor(one, strategy)(images.evaluation(16), images.count) for one, strategy in ((model, TWO), (saved, None))
     )
     found["saved and validated"] = float(np.abs(shared - alone).max())
     # Killed after step 6 of 10.
     for step in (9, 10):
         shutil.rmtree(Path("apart", "checkpoints", f"step-{step}"))
     found["resumed"] = difference(model, train(TWO, "apart", images, **knobs, checkpoint_every_steps=3, keep=9))
+
+
+DROPPING = {"epochs": 2, "checkpoint_every_steps": 3, "keep": 9}
+
+
+def with_dropout(found, name, **knobs):
+    """Whether replicas with dropout stay equal, and a killed run goes on bit-equal."""
+    images = tiny.Images()
+    model = train(TWO, name, images, dropout=0.5, **DROPPING, **knobs)
+    found[f"{name}: copies apart"] = max(
+        float(np.abs(np.asarray(first) - np.asarray(second)).max())
+        for first, second in (TWO.experimental_local_results(variable.value) for variable in model.variables)
+    )
+    for step in (9, 10):
+        shutil.rmtree(Path(name, "checkpoints", f"step-{step}"))
+    again = train(TWO, name, images, dropout=0.5, **DROPPING, **knobs)
+    found[f"{name}: resumed"] = difference(model, again)
+
+
+def masks(slices):
+    """Which of 1,000 features are dropped for a row, on both replicas, in a traced pass as the step has it."""
+    with TWO.scope():
+        head = LinearHead(tiny.CLASSES, dropout=0.5)
+        head(None, tf.ones([1, 1000]))
+    head.logits = lambda features: features
+
+    def one(rows):
+        return head(None, rows, training=True)["logits"]
+
+    inner = tf.function(one, autograph=False)
+
+    def on_one(rows):
+        return tf.map_fn(inner, rows[None]) if slices else inner(rows)
+
+    @tf.function(autograph=False)
+    def on_all(rows):
+        with own_draws(head):
+            return TWO.experimental_local_results(TWO.run(on_one, (rows,)))
+
+    return [np.asarray(part).ravel() == 0 for part in on_all(tf.ones([1, 1000]))]
+
+
+def draws():
+    """All of `with_dropout` and `masks`."""
+    found = {}
+    with_dropout(found, "synchronised")
+    with_dropout(found, "sliced", accumulate=2, tuned_bn="inference")
+    for slices in (False, True):
+        first, second = masks(slices)
+        found[f"masks {slices}"] = [float(first.mean()), float(second.mean()), float((first == second).mean())]
+    return found
 
 
 def message_of(strategy, **knobs):
@@ -185,8 +236,7 @@ def small_network():
     )
 
     (alone, own_labels), (shared, labels) = (
-        predict_probabilities(model, images.evaluation(7), images.count, strategy)
-        for model, strategy in ((one, None), (two, TWO))
+        Predictor(model, strategy)(images.evaluation(7), images.count) for model, strategy in ((one, None), (two, TWO))
     )
     found["probabilities"] = float(np.abs(alone - shared).max())
     rows, probabilities, _ = Predictor(two, TWO).found(images.evaluation(7, bad=(0, 9, 39)), images.count)
@@ -214,5 +264,9 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         print(
-            json.dumps({"real": real_network, "compiled": compiled, "adamw": adamw}.get(sys.argv[-1], small_network)())
+            json.dumps(
+                {"real": real_network, "compiled": compiled, "adamw": adamw, "draws": draws}.get(
+                    sys.argv[-1], small_network
+                )()
+            )
         )

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -50,6 +51,17 @@ def test_a_missing_or_empty_file_is_damage(checkpoints, name):
     (checkpoints.folder / "step-4" / name).unlink()
     (checkpoints.folder / "step-3" / name).write_bytes(b"")
     assert checkpoints.newest()["step"] == 1
+
+
+def test_damage_is_told_without_advice_that_does_not_fit(checkpoints, capsys):
+    for step in (1, 3):
+        shutil.rmtree(checkpoints.folder / f"step-{step}")
+    (checkpoints.folder / "step-4" / "state.json").write_text("{")
+    with pytest.raises(DataError, match="Remove"):
+        checkpoints.newest()
+    told = capsys.readouterr().err
+    assert "step-4 is damaged: " in told and "is not JSON" in told
+    assert "going back" not in told and "Write it anew" not in told
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgtl.errors import UsageError
+from fgtl.errors import FgtlError, UsageError
 from fgtl.training import distribution, exchange
 from fgtl.training.devices import choose_devices
 from fgtl.training.distribution import distribute, join_workers, local_batches, pick_strategy
@@ -64,6 +64,17 @@ def test_two_replicas_log_the_figures_of_one(found):
 def test_two_replicas_clip_average_accumulate_and_mix_pairs_as_one_does(found, name):
     assert found[name] < 1e-6
     assert found[f"{name}, not clipped"] > 1e-2  # what is compared was clipped
+
+
+@pytest.mark.slow
+def test_replicas_that_drop_features_stay_equal_draw_apart_and_go_on_bit_equal():
+    found = replicas("draws")
+    for name in ("synchronised", "sliced"):
+        assert found[f"{name}: copies apart"] == 0
+        assert found[f"{name}: resumed"] == 0
+    for slices in (False, True):
+        first, second, same = found[f"masks {slices}"]
+        assert all(0.4 < share < 0.6 for share in (first, second, same))
 
 
 @pytest.mark.slow
@@ -295,6 +306,20 @@ def test_rows_that_each_of_a_workers_devices_sent_count_once(monkeypatch):
 
     monkeypatch.setattr(exchange, "_gathering", gathering)
     assert exchange.gathered(Two(0), own[0]).tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_a_worker_that_has_gone_is_named_by_its_number_and_address():
+    said = (
+        "Collective ops is aborted by: Socket closed\nAdditional GRPC error information from remote target "
+        '/job:worker/replica:0/task:1 while calling /tensorflow.WorkerService/RecvBuf:\n:{"created":"@17"} '
+        "seen by /job:worker/replica:0/task:0"
+    )
+    with pytest.raises(FgtlError) as caught, exchange.workers_explained(Two(0)):
+        raise tf.errors.UnavailableError(None, None, said)
+    told = str(caught.value).splitlines()
+    assert told[0] == "Another worker has ended or cannot be reached: worker 1 (host1:1)."
+    with pytest.raises(FgtlError, match=r"cannot be reached\.\n"), exchange.workers_explained(Two(0)):
+        raise tf.errors.AbortedError(None, None, "heartbeat timeout")
 
 
 def test_a_gpu_that_is_not_there_is_named(started):

@@ -7,17 +7,17 @@ import tensorflow as tf
 from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import DataError, InputError
 from fgtl.training import evaluation, predictions
-from fgtl.training.evaluation import Predictor, predict_probabilities, validation_figures
+from fgtl.training.evaluation import Predictor, validation_figures
 from fgtl.training.predictions import predict_selection
 
 
 def test_every_image_counts_once_whatever_the_batch(fresh_model, images):
     model = fresh_model()
-    alone, labels = predict_probabilities(model, images.evaluation(1), images.count)
+    alone, labels = Predictor(model)(images.evaluation(1), images.count)
     assert alone.dtype == np.float32 and labels.dtype == np.int32
     np.testing.assert_array_equal(labels, images.labels)
     for batch_size in (7, 40, 97):
-        together, same_labels = predict_probabilities(model, images.evaluation(batch_size), images.count)
+        together, same_labels = Predictor(model)(images.evaluation(batch_size), images.count)
         np.testing.assert_array_equal(same_labels, labels)
         np.testing.assert_allclose(together, alone, atol=1e-6)
         np.testing.assert_array_equal(together.argmax(1), alone.argmax(1))
@@ -46,7 +46,7 @@ def blank(count, padding=0):
 
 def test_5794_images_in_batches_of_100_are_58_batches_and_5794_rows():
     model = SaysTheLast(2)
-    probabilities, labels = predict_probabilities(model, blank(5794, padding=6).batch(100), 5794)
+    probabilities, labels = Predictor(model)(blank(5794, padding=6).batch(100), 5794)
     assert (len(probabilities), len(labels), int(model.batches)) == (5794, 5794, 58)
     assert (probabilities == [0, 1]).all()
 
@@ -65,8 +65,8 @@ def test_memory_is_that_of_the_result_and_a_batch():
 def test_batch_statistics_and_dropout_stay_out(fresh_model, images, values):
     model = fresh_model()
     before = values(model)
-    first, _ = predict_probabilities(model, images.evaluation(8), images.count)
-    again, _ = predict_probabilities(model, images.evaluation(8), images.count)
+    first, _ = Predictor(model)(images.evaluation(8), images.count)
+    again, _ = Predictor(model)(images.evaluation(8), images.count)
     np.testing.assert_array_equal(first, again)
     for one, other in zip(before, values(model), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -84,14 +84,14 @@ def test_sees_weights_that_changed_since_it_was_compiled(fresh_model, images):
 def test_a_wrong_count_is_an_error(fresh_model, images):
     for count in (41, 39, 33):
         with pytest.raises(InputError, match=rf"(?s)has 40 images.*{count}"):
-            predict_probabilities(fresh_model(), images.evaluation(8), count)
+            Predictor(fresh_model())(images.evaluation(8), count)
     with pytest.raises(InputError, match=r"(?s)has 0 images.*at least one"):
-        predict_probabilities(fresh_model(), images.evaluation(8).take(0), 0)
+        Predictor(fresh_model())(images.evaluation(8).take(0), 0)
 
 
 def test_rows_without_weight_between_the_images_are_left_out_and_the_others_keep_their_places(fresh_model, images):
     model = fresh_model()
-    whole, _ = predict_probabilities(model, images.evaluation(8), images.count)
+    whole, _ = Predictor(model)(images.evaluation(8), images.count)
     bad = (0, 7, 8, 39)
     rows, probabilities, labels = Predictor(model).found(images.evaluation(7, bad), images.count)
     assert rows.tolist() == [row for row in range(images.count) if row not in bad]
@@ -101,7 +101,7 @@ def test_rows_without_weight_between_the_images_are_left_out_and_the_others_keep
 
 def test_rows_without_weight_are_missed_where_all_are_expected(fresh_model, images):
     with pytest.raises(InputError, match=r"(?s)has 39 images.*40"):
-        predict_probabilities(fresh_model(), images.evaluation(8, (5,)), images.count)
+        Predictor(fresh_model())(images.evaluation(8, (5,)), images.count)
     # One image more than announced does not pass for one of weight 0.
     with pytest.raises(InputError, match=r"(?s)has 39 images.*39"):
         Predictor(fresh_model()).found(images.evaluation(8, (5,)), 39)

@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from fgtl.errors import DataError
 from fgtl.training.journal import Journal
 
 
@@ -30,11 +29,28 @@ def test_a_line_cut_off_by_a_kill_is_dropped(journal):
     assert [line["step"] for line in journal.lines()] == [10, 20, 20, 30, 40]
 
 
-def test_a_damaged_line_elsewhere_is_named(journal):
-    text = journal.path.read_text().replace('{"step": 10', '{"step" 10')
-    journal.path.write_text(text)
-    with pytest.raises(DataError, match=r"metrics\.jsonl line 1 is not JSON"):
-        journal.rewind(20)
+@pytest.mark.parametrize(
+    "harm",
+    [
+        b'{"step" 20}',
+        b'{"step": 20, "x": "\xff"}',
+        b'{"loss": 1.0}',
+        b'{"step": "20"}',
+        b"[20]",
+        b"20",
+        b"",
+        b"[" * 100_000,
+    ],
+)
+def test_a_damaged_line_is_named_and_dropped_and_the_others_stay(journal, capsys, harm):
+    lines = journal.path.read_bytes().split(b"\n")
+    lines[1] = harm
+    journal.path.write_bytes(b"\n".join(lines))
+    journal.rewind(20)
+    assert "metrics.jsonl line 2 is damaged" in capsys.readouterr().err
+    journal.append({"step": 30})
+    assert [line["step"] for line in journal.lines()] == [10, 20, 30]
+    assert capsys.readouterr().err == ""
 
 
 def test_what_is_no_number_is_null_and_floats_survive(journal):

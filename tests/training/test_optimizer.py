@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from fgtl.training.optimizer import build_optimizer
+from fgtl.errors import FgtlError
+from fgtl.training.optimizer import apply_gradients, build_optimizer
 
 
 def one_update(knobs, model, rate=0.1, scale=0.0):
@@ -130,3 +131,36 @@ def test_float16_gets_a_loss_scale(config, fresh_model):
     optimizer = build_optimizer(config(), 0.1, fresh_model().head, scale_loss=True)
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     assert float(optimizer.scale_loss(2.0)) == 2.0 * 2**15
+
+
+class OtherWay(keras.optimizers.SGD):
+    """A Keras whose apply no longer goes through the private method."""
+
+    def apply(self, grads, trainable_variables=None):
+        super()._backend_update_step(grads, trainable_variables, self.learning_rate)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_keras_that_goes_past_our_update_is_named(config, fresh_model, monkeypatch, half):
+    model = fresh_model().head
+
+    def update():
+        optimizer = build_optimizer(config(), 0.1, model, scale_loss=half)
+        apply_gradients(
+            optimizer, [keras.ops.ones(v.shape) for v in model.trainable_variables], model.trainable_variables
+        )
+
+    update()
+    monkeypatch.setattr(keras.optimizers, "SGD", OtherWay)
+    with pytest.raises(FgtlError, match=rf"Keras {keras.__version__} .*does not call its _backend_update_step"):
+        update()
+
+
+def test_a_keras_without_the_private_methods_is_named(config, fresh_model, monkeypatch):
+    class Without:
+        def _backend_update_step(self):
+            pass
+
+    monkeypatch.setattr(keras.optimizers, "SGD", Without)
+    with pytest.raises(FgtlError, match=rf"Keras {keras.__version__} .*Without has no _get_variable_index"):
+        build_optimizer(config(), 0.1, fresh_model())

@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -129,8 +130,59 @@ def test_other_settings_are_listed_with_both_values(folder):
 def test_other_data_is_another_run(folder):
     begun(folder)
     other = DatasetFacts("birds", 2, ("wren", "robin"), "xyz", {"train": 10, "test": 4})
-    with pytest.raises(UsageError, match="manifest_sha256: there 'abc', now 'xyz'"):
+    with pytest.raises(UsageError, match="fingerprint: there abc, now xyz"):
         Run.create_or_resume(folder, CONFIG, other)
+
+
+def test_another_record_set_is_told_in_words_and_not_offered_as_free(folder):
+    run = Run.create_or_resume(folder, CONFIG | {"records": "/old/birds"}, replace(FACTS, manifest_sha256="a" * 64))
+    (run.stage().checkpoints / "step-1").mkdir(parents=True)
+    del run
+    other = DatasetFacts("birds", 3, ("wren", "robin", "owl"), "b" * 64, {"train": 12, "test": 4})
+    with pytest.raises(UsageError) as caught:
+        Run.create_or_resume(folder, CONFIG | {"records": "/new/birds"}, other)
+    assert str(caught.value).splitlines() == [
+        f"/new/birds is not the record set that the run in {folder} was trained on:",
+        "    classes: there 2, now 3",
+        "    images of train: there 10, now 12",
+        "    fingerprint: there aaaaaaaaaaaa, now bbbbbbbbbbbb",
+        "  Expected that one, birds; it was at /old/birds.",
+        "  Name its place with --records, or choose another --run_dir to train on this one.",
+    ]
+
+
+def test_the_data_sets_name_is_free_its_content_is_not(folder):
+    begun(folder)
+    assert Run.create_or_resume(folder, CONFIG | {"dataset": "cub_200"}, FACTS).resumed
+
+
+def test_a_run_without_its_run_file_is_named_as_such(folder):
+    begun(folder)
+    (folder / "run.json").unlink()
+    for use in (lambda: Run.create_or_resume(folder, CONFIG, FACTS), lambda: Run.open(folder)):
+        with pytest.raises(DataError, match=r"(?s)there is step-1\), but its run.json is missing.*from a copy"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("{}", "it lacks schema, config, dataset"),
+        ("{", "line 1 is not JSON"),
+        ("[]", "it lacks schema"),
+        ('{"schema": 1, "config": {}, "dataset": {}}', "it lacks classes"),
+        (
+            '{"schema": 1, "config": 3, "dataset": {"classes": 2, "manifest_sha256": "", "counts": {}}}',
+            "it lacks config",
+        ),
+    ],
+)
+def test_a_damaged_run_file_is_not_called_another_version(folder, content, what):
+    begun(folder)
+    (folder / "run.json").write_text(content)
+    with pytest.raises(DataError, match=rf"(?s)run\.json is damaged: {what}.*from a copy") as caught:
+        Run.create_or_resume(folder, CONFIG, FACTS)
+    assert "Write it anew" not in str(caught.value)
 
 
 def test_another_number_of_classes_is_said_first(folder):
@@ -142,8 +194,8 @@ def test_another_number_of_classes_is_said_first(folder):
 
 def test_the_message_says_which_settings_may_change(folder):
     begun(folder)
-    with pytest.raises(UsageError, match="(?s)may change at any time: .*--checkpoint_every_steps.*--keep.*--threads"):
-        Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2}, FACTS)
+    with pytest.raises(UsageError, match="may change at any time: --keep, --log_every_steps, --run_dir, --threads.$"):
+        Run.create_or_resume(folder, CONFIG | {"learning_rate": 0.2, "keep": 3, "threads": 0}, FACTS)
 
 
 def test_a_worker_joins_the_run_that_the_chief_made_and_writes_nothing(folder):

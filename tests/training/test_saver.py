@@ -57,7 +57,7 @@ def test_the_best_epoch_and_the_log_are_taken_back_with_the_steps_after_the_chec
 def test_weights_that_are_no_numbers_are_not_saved(made, stage):
     writer = made()
     writer.save(1, groups(1), {}, None)
-    with pytest.raises(FgtlError, match="not a number at step 1"):
+    with pytest.raises(FgtlError, match="not a number at step 2"):
         writer.save(2, {"model": [keras.Variable(float("nan"))]}, {}, None)
     assert writer.newest()["step"] == 1
 

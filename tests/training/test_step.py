@@ -4,9 +4,12 @@ import pytest
 import tensorflow as tf
 
 from fgtl.errors import InputError, UsageError
+from fgtl.heads.classifier import Classifier
+from fgtl.heads.linear import LinearHead
+from fgtl.models.backbone import build_network
 from fgtl.training.optimizer import build_optimizer
 from fgtl.training.step import TrainStep
-from fgtl.training.variables import count_weights, trained_part
+from fgtl.training.variables import trained_part
 
 
 @pytest.fixture
@@ -43,6 +46,28 @@ def test_head_mode_leaves_the_backbone_bit_for_bit(config, fresh_model, take_ste
     assert not np.array_equal(head, model.head.logits.kernel.value.numpy())
 
 
+@pytest.mark.parametrize("frozen_bn", ["inference", "train"])
+@pytest.mark.parametrize(
+    ("backbone", "size"), [("mobilenet_v2", 32), pytest.param("inception_v3", 75, marks=pytest.mark.slow)]
+)
+def test_head_mode_leaves_a_real_backbone_bit_for_bit(config, backbone, size, frozen_bn):
+    """Acceptance E4: ten steps of the head and of an auxiliary classifier on a tap half-way up."""
+    model, knobs = Classifier(build_network(backbone, size), LinearHead(3, aux_weight=0.4)), config(frozen_bn=frozen_bn)
+    step = TrainStep(model, build_optimizer(knobs, 0.01, model.head), "head", knobs)
+    weights, statistics = split(model)
+    head = [v.value.numpy() for v in model.head.trainable_variables]
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        step(rng.uniform(0, 255, (4, size, size, 3)).astype("float32"), np.int32([0, 1, 2, 0]))
+    weights_after, statistics_after = split(model)
+    assert all_equal(weights, weights_after)
+    stayed = {np.array_equal(one, other) for one, other in zip(statistics, statistics_after, strict=True)}
+    assert stayed == {frozen_bn == "inference"}
+    head_after = [v.value.numpy() for v in model.head.trainable_variables]
+    assert not any(np.array_equal(one, other) for one, other in zip(head, head_after, strict=True))
+    assert all(np.isfinite(values).all() for values in head_after)
+
+
 @pytest.mark.parametrize("tuned_bn", ["train", "inference"])
 def test_all_mode_moves_every_weight(config, fresh_model, take_steps, tuned_bn):
     model = fresh_model()
@@ -54,11 +79,9 @@ def test_all_mode_moves_every_weight(config, fresh_model, take_steps, tuned_bn):
 
 
 def test_a_head_for_cub_on_2048_features_has_409800_weights():
-    from fgtl.heads.linear import LinearHead
-
     head = LinearHead(200)
     head({"last": keras.ops.zeros((1, 8, 8, 2048))}, keras.ops.zeros((1, 2048)))
-    assert count_weights(head.trainable_variables) == 409_800
+    assert sum(variable.numpy().size for variable in head.trainable_variables) == 409_800
 
 
 def test_figures_are_the_terms_and_their_sum(config, fresh_model, take_steps, images):

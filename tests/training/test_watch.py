@@ -241,7 +241,9 @@ def test_waiting_too_long_ends_with_the_reason(run: Run) -> None:
 
 def test_the_training_is_over_when_the_refit_begins(run: Run) -> None:
     assert not is_over(run)
-    run.stage("refit")
+    refit = run.stage("refit")
+    assert not is_over(run)  # a start that was refused leaves no more
+    refit.events.mkdir()
     assert is_over(run)
 
 

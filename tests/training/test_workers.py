@@ -271,7 +271,7 @@ SYNCHRONISED = {**KNOBS, "sync_bn": True}
 class Workers:
     """Starts workers.py as `count` processes that train in one folder, and keeps what they ended with."""
 
-    def __init__(self, folder: Path, count: int, knobs: dict, crash: str = "") -> None:
+    def __init__(self, folder: Path, count: int, knobs: dict | list, crash: str = "") -> None:
         folder.mkdir(exist_ok=True)
         self.folder, ports = folder, free_ports(count)
         cluster = {"worker": [f"localhost:{port}" for port in ports]}
@@ -290,10 +290,11 @@ class Workers:
         told = [process.communicate(timeout=240)[1] for process in self.processes]
         return [(process.returncode, text[-3000:]) for process, text in zip(self.processes, told, strict=True)]
 
-    def results(self) -> list[dict[str, np.ndarray]]:
+    def results(self, setting: int | str = "") -> list[dict[str, np.ndarray]]:
+        """What each ended with; of a list of settings with one of them."""
         ended = self._ended = self._ended or self.end()
         assert [code for code, _ in ended] == [0] * len(ended), ended
-        return [dict(np.load(result)) for result in self._results]
+        return [dict(np.load(f"{result}{setting}")) for result in self._results]
 
     @property
     def steps(self) -> list[tuple[int, bool]]:
@@ -307,10 +308,10 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("workers")
 
 
-def check_same(result, expected):
+def check_same(result, expected, atol=1e-5):
     assert result.keys() == expected.keys()
     for name in expected.keys() - {"part"}:
-        np.testing.assert_allclose(result[name], expected[name], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(result[name], expected[name], atol=atol, err_msg=name)
 
 
 @pytest.mark.slow
@@ -325,6 +326,28 @@ def test_two_workers_end_with_the_weights_the_log_and_the_probabilities_of_one(f
     assert len(results[0]["probabilities"]) == 40
     assert workers.steps == lone.steps
     assert (workers.folder / "best.json").exists()
+
+
+VARIED = [
+    ({**SYNCHRONISED, "steps_per_call": 3}, 1e-5),
+    ({**SLICED, "jit": "on"}, 1e-5),
+    ({**SYNCHRONISED, "mixed": True}, 1e-5),
+    # Last: layers have the precision in which they were made.
+    ({**SYNCHRONISED, "precision": "mixed_bfloat16"}, 1e-2),
+]
+
+
+@pytest.mark.slow
+def test_two_workers_do_as_one_does_with_long_calls_xla_mixed_pairs_and_bfloat16(folder):
+    settings = [knobs for knobs, _ in VARIED]
+    workers, lone = Workers(folder / "varied", 2, settings), Workers(folder / "lone", 1, settings)
+    for place, (knobs, atol) in enumerate(VARIED):
+        (expected,) = lone.results(place)
+        for result in workers.results(place):
+            check_same(result, expected, atol)
+        assert len(expected["probabilities"]) == 40, knobs
+    plain, mixed = lone.results(0)[0], lone.results(2)[0]
+    assert not np.allclose(plain["probabilities"], mixed["probabilities"], atol=1e-3)
 
 
 @pytest.mark.slow

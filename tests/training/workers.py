@@ -2,9 +2,10 @@
 
     python workers.py FOLDER RESULT KNOBS [CRASH]
 
-Trains the tiny classifier in FOLDER with the TrainingKnobs of the JSON object KNOBS and writes what this worker ended with
-to RESULT: weights, and the probabilities of all images. With CRASH it ends in the middle of step number CRASH, as a machine
-that loses power does.
+Trains the tiny classifier in FOLDER with the TrainingKnobs of the JSON object KNOBS ("mixed": with pairs that are mixed)
+and writes what this worker ended with to RESULT: weights, and the probabilities of all images. Of a list of such objects
+each gets a folder and a result of its own, "0" and so on behind their names. With CRASH it ends in the middle of step
+number CRASH, as a machine that loses power does.
 """
 
 import dataclasses
@@ -57,7 +58,18 @@ def own_part(batches, part):
 
 
 def main(folder, result, knobs, crash=0):
-    config = dataclasses.replace(tiny.Config(schedule="fixed", checkpoint_every_steps=2), **json.loads(knobs))
+    wanted = json.loads(knobs)
+    if isinstance(wanted, dict):
+        train(folder, result, wanted, crash)
+        return
+    for place, one in enumerate(wanted):
+        Path(f"{folder}{place}").mkdir(exist_ok=True)
+        train(f"{folder}{place}", f"{result}{place}", one)
+
+
+def train(folder, result, knobs, crash=0):
+    mixed = knobs.pop("mixed", False)
+    config = dataclasses.replace(tiny.Config(schedule="fixed", checkpoint_every_steps=2), **knobs)
     strategy = prepare(config, seed=7, determinism="strict")
     part, images = worker_part(strategy), tiny.Images()
     keras.utils.set_random_seed(7)
@@ -73,7 +85,7 @@ def main(folder, result, knobs, crash=0):
         return validation_figures(probabilities(), images.labels, ["a", "b", "c"])
 
     def batches(steps):
-        data = own_part(images.batches(steps), part)
+        data = own_part((images.mixed_batches if mixed else images.batches)(steps), part)
         if crash:
             data = data.map(
                 lambda *batch: tf.py_function(lambda *b: end_at(int(crash), b), batch, [b.dtype for b in batch])
@@ -91,7 +103,8 @@ def main(folder, result, knobs, crash=0):
     trainer.run(batches, validate)
     final = {f"weights/{i:03d}": v.value.numpy() for i, v in enumerate(model.variables)}
     trainer.load_best()
-    np.savez(result, probabilities=probabilities(), part=part, **final)
+    with Path(result).open("wb") as file:
+        np.savez(file, probabilities=probabilities(), part=part, **final)
     by_chief(strategy, lambda: None, "end")
 
 
