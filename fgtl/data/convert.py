@@ -98,9 +98,9 @@ def _differences(there: Manifest, plan: Plan, knobs: ConvertKnobs) -> list[str]:
     if there.settings.get("record_format") != plan.settings["record_format"]:
         return ["  it was written by an earlier version of fgtl (it can still be read)."]
     lines = [
-        f"  {name}: {_said(there.settings.get(name))} there, {_said(wanted)} asked for."
-        for name, wanted in plan.settings.items()
-        if _said(there.settings.get(name)) != _said(wanted)
+        f"  {name}: {_said(there.settings.get(name))} there, {_said(plan.settings.get(name))} asked for."
+        for name in {**plan.settings, **there.settings}
+        if _said(there.settings.get(name)) != _said(plan.settings.get(name))
     ]
     if not lines and there.plan != plan.digest:
         lines.append("  ids, labels, annotations or sizes of the images differ.")

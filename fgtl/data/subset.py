@@ -1,9 +1,8 @@
-"""A part of a data set: chosen classes, so many training images a class, or a test list that the user supplies."""
+"""A part of a data set: chosen classes, so many training images a class, without or tested on images of a list."""
 
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from fgtl.console import warn
-from fgtl.converters.tables import Line, below_root, enter, read_lines
+from fgtl.data.chosen_classes import chosen_labels
+from fgtl.data.image_lists import listed_ids, listed_images, with_test_split, without
 from fgtl.data.splits import hash_order
 from fgtl.datasets import Card, Sample
-from fgtl.downloads import FolderTree
-from fgtl.errors import DataError, FgtlError, UsageError, did_you_mean
+from fgtl.errors import DataError
 from fgtl.knobs import Knobs, flag
 
 
@@ -26,6 +25,7 @@ class SubsetKnobs(Knobs):
 
     classes: str = flag("", "only these: names or labels with commas between, or a text file with one a line (@FILE)")
     max_per_class: int = flag(0, "training images of a class to keep, by hash of (seed, id); 0 = all", low=0)
+    exclude: Path | None = flag(None, "text file of image ids to leave out, one a line, such as fgtl audit writes")
     test_list: Path | None = flag(None, "text file of image paths: these become the test split, all others training")
 
 
@@ -45,17 +45,8 @@ class Subset:
     settings: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One class as the user wrote it, and where."""
-
-    text: str
-    where: str
-    error: type[FgtlError]
-
-
 def subset(card: Card, samples: Sequence[Sample], knobs: SubsetKnobs, seed: int) -> Subset:
-    """Apply the test list, then choose the classes, then thin out the training images.
+    """Apply the test list, leave out what is excluded, choose the classes, then thin out the training images.
 
     A function of the samples as a set, the lists' content and the seed. Chosen classes keep their names and official
     order, and are numbered anew without gaps. The training images kept with a smaller `max_per_class` are among those
@@ -71,12 +62,18 @@ def subset(card: Card, samples: Sequence[Sample], knobs: SubsetKnobs, seed: int)
     """
     settings: dict[str, Any] = {"classes": None, "max_per_class": knobs.max_per_class or None, "test_list": None}
     if knobs.test_list is not None:
-        listed = _listed_images(knobs.test_list)
-        samples = _with_test_split(card, samples, listed)
+        listed = listed_images(knobs.test_list)
+        samples = with_test_split(card, samples, listed)
         settings["test_list"] = {"images": len(listed), "sha256": _digest(listed)}
+    if knobs.exclude is not None:
+        excluded = listed_ids(knobs.exclude)
+        samples = without(card, samples, excluded)
+        if excluded:
+            # Not None otherwise: sets that were written before this could be asked for have other plans then.
+            settings["exclude"] = {"images": len(excluded), "sha256": _digest(excluded)}
     if knobs.classes:
         names = {sample.label: sample.class_name for sample in samples}
-        labels = _chosen_labels(card, names, knobs.classes)
+        labels = chosen_labels(card, names, knobs.classes)
         samples = _of_classes(samples, labels)
         settings["classes"] = {"chosen": len(labels), "sha256": _digest(names[label] for label in labels)}
         card = replace(card, classes=len(labels))
@@ -88,110 +85,10 @@ def subset(card: Card, samples: Sequence[Sample], knobs: SubsetKnobs, seed: int)
     return Subset(card, samples, settings)
 
 
-def _listed_images(path: Path) -> dict[str, Line]:
-    """Image path -> its line of the test list."""
-    listed: dict[str, Line] = {}
-    for line in read_lines(FolderTree(path.parent), path.name):
-        enter(listed, below_root(line, line.text), line, "the image")
-    if not listed:
-        raise DataError(f"{path} lists no image.", expected="one path a line.")
-    return listed
-
-
-def _with_test_split(card: Card, samples: Sequence[Sample], listed: Mapping[str, Line]) -> list[Sample]:
-    """The listed images as the test split, all others as the training split."""
-    official = sum(sample.split == "test" for sample in samples)
-    if official:
-        raise UsageError(
-            f"--test_list: {card.title or card.name} has a test split of its own, of {official:,} images.",
-            expected="a data set without one, such as iNaturalist.",
-            fix="Training on official test images would spoil every comparison.",
-        )
-    splits = ["test" if sample.path in listed else "train" for sample in samples]
-    if len({sample.path for sample in samples if sample.path in listed}) < len(listed):
-        raise _unknown_image(card, samples, listed)
-    return [
-        sample if sample.split == split else replace(sample, split=split)
-        for sample, split in zip(samples, splits, strict=True)
-    ]
-
-
-def _unknown_image(card: Card, samples: Sequence[Sample], listed: Mapping[str, Line]) -> DataError:
-    known = {sample.path for sample in samples}
-    absent = [path for path in listed if path not in known]
-    # Compared by the file's own name: that is what survives when a list was written for another folder.
-    file = absent[0].rpartition("/")[2]
-    close = next((sample.path for sample in samples if sample.path.rpartition("/")[2] == file), None)
-    return listed[absent[0]].error(
-        f"{absent[0]!r} is not an image of {card.title or card.name}",
-        expected=f"{len(listed):,} paths as the data set has them; {len(listed) - len(absent):,} are.",
-        fix=f"Did you mean {close!r}?" if close else f"It has {samples[0].path!r}, for one." if samples else "",
-    )
-
-
-def _chosen_labels(card: Card, names: Mapping[int, str], text: str) -> list[int]:
-    """Labels of the classes that were asked for, sorted.
-
-    A number is a label, unless the data set calls its classes by numbers: then it is a name.
-    """
-    labels_of: dict[str, list[int]] = {}
-    for label, name in names.items():
-        labels_of.setdefault(name, []).append(label)
-    numbered = any(_is_number(name) for name in labels_of)
-    chosen: dict[int, _Entry] = {}
-    for entry in _entries(text, labels_of):
-        labels = labels_of.get(entry.text, [])
-        if not labels and not numbered and _is_number(entry.text) and int(entry.text) in names:
-            labels = [int(entry.text)]
-        if len(labels) != 1:
-            raise _no_such_class(card, entry, labels, labels_of, numbered)
-        earlier = chosen.setdefault(labels[0], entry)
-        if earlier is not entry:
-            raise entry.error(f"{entry.where}: the class {names[labels[0]]!r} is named already ({earlier.where}).")
-    if not chosen:
-        raise UsageError(f"--classes={text} names no class.")
-    return sorted(chosen)
-
-
-def _no_such_class(
-    card: Card, entry: _Entry, labels: Sequence[int], labels_of: Mapping[str, Sequence[int]], numbered: bool
-) -> FgtlError:
-    called = card.title or card.name
-    if labels:
-        which = ", ".join(map(str, sorted(labels)))
-        return entry.error(
-            f"{entry.where}: {len(labels)} classes are called {entry.text!r}.", expected=f"one of {which}."
-        )
-    either = "a name" if numbered else "a name or a label"
-    return entry.error(
-        f"{entry.where}: {called} has no class {entry.text!r}.",
-        expected=f"{either} of one of its {sum(map(len, labels_of.values())):,} classes, or a text file of them.",
-        fix=did_you_mean(entry.text, labels_of)
-        or ("A name that holds a comma goes into a file." if any("," in name for name in labels_of) else ""),
-    )
-
-
-def _entries(text: str, names: Mapping[str, Any]) -> Iterator[_Entry]:
-    """What --classes names: @FILE, a file's path that is no class's name, or texts with commas between."""
-    path = Path(os.path.expanduser(text.removeprefix("@")))  # noqa: PTH111 (an unknown ~name stays)
-    # os.path: a long list of names is no file's name, and Path.is_file would raise.
-    if text.startswith("@") or (text not in names and os.path.isfile(path)):  # noqa: PTH113
-        for line in read_lines(FolderTree(path.parent), path.name):
-            yield _Entry(line.text, line.where, DataError)
-        return
-    for part in [text] if text in names else text.split(","):
-        if part.strip():
-            yield _Entry(part.strip(), "--classes", UsageError)
-
-
 def _digest(entries: Iterable[str]) -> str:
     """Hex digest of a file with these lines: of a plain list, what `sha256sum` prints."""
     text = "".join(f"{entry}\n" for entry in entries)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 9
 
 
 def _of_classes(samples: Sequence[Sample], labels: Sequence[int]) -> list[Sample]:
@@ -226,7 +123,7 @@ def _check_trained(card: Card, samples: Sequence[Sample]) -> None:
     if len(lacking) == len(trained):
         raise DataError(
             f"No training image of {card.title or card.name} is left.",
-            expected="some in the classes that are chosen, and not on the test list.",
+            expected="some in the classes that are chosen, and on neither list of images.",
         )
     if lacking:
         warn(f"{card.title or card.name}: {len(lacking):,} of {len(trained):,} classes have no training image now.")

@@ -49,6 +49,18 @@ def test_the_same_question_is_finished_already_and_another_is_refused(drawn, tmp
         assert message in capsys.readouterr().err
 
 
+def test_images_that_an_audit_lists_are_left_out(drawn, records, tmp_path, capsys) -> None:
+    ids = [*RecordSet.open(records).select("train").ids[:2], RecordSet.open(records).select("test").ids[0]]
+    (tmp_path / "exclude.txt").write_text("".join(f"{id}\n" for id in ids))
+    assert convert(drawn, tmp_path / "out", f"--exclude={tmp_path / 'exclude.txt'}") == 0
+    kept = RecordSet.open(tmp_path / "out")
+    assert read_manifest(tmp_path / "out").counts == {"train": 22, "test": 11}
+    assert not set(ids) & {*kept.select("train").ids, *kept.select("test").ids}
+    capsys.readouterr()
+    assert convert(drawn, tmp_path / "out") == 3
+    assert "exclude: {'images': 3, " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flag", "code", "message"),
     [
@@ -56,6 +68,7 @@ def test_the_same_question_is_finished_already_and_another_is_refused(drawn, tmp
         ("--max_per_class=-1", 2, "--max_per_class=-1 is out of range"),
         ("--classes=@none.txt", 3, "none.txt does not exist"),
         ("--test_list=none.txt", 3, "none.txt does not exist"),
+        ("--exclude=none.txt", 3, "none.txt does not exist"),
         ("--test_list=list.txt", 2, "has a test split of its own, of 12 images"),
     ],
 )

@@ -137,6 +137,39 @@ def test_two_classes_of_one_name_are_told_apart_by_label() -> None:
         chosen("Wren", twins)
 
 
+# --- exclude --------------------------------------------------------------------------------------------------------
+
+
+def test_images_of_a_list_of_ids_are_left_out_whatever_their_split(tmp_path) -> None:
+    file = tmp_path / "exclude.txt"
+    file.write_text("id3\n\nid27\n")
+    part = chosen(exclude=file)
+    assert [sample.id for sample in part.samples] == [s.id for s in birds() if s.id not in ("id3", "id27")]
+    assert part.card.images == {}
+    assert part.settings["exclude"] == {"images": 2, "sha256": hashlib.sha256(b"id3\nid27\n").hexdigest()}
+
+
+def test_an_empty_list_of_images_to_leave_out_changes_nothing(tmp_path) -> None:
+    file = tmp_path / "exclude.txt"
+    file.write_text("\n")
+    part = chosen(exclude=file)
+    assert (len(part.samples), part.card, "exclude" in part.settings) == (30, CARD, False)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("id3\nid33\n", r"exclude.txt line 2: 'id33' is not the id.*\n.*2 ids, one a line; 1 are.*\n.*mean"),
+        ("id3\nid3\n", r"exclude.txt line 2: the id 'id3' is already on line 1"),
+    ],
+)
+def test_an_id_to_leave_out_is_there_and_named_once(tmp_path, lines, message) -> None:
+    file = tmp_path / "exclude.txt"
+    file.write_text(lines)
+    with pytest.raises(DataError, match=message):
+        chosen(exclude=file)
+
+
 # --- max_per_class --------------------------------------------------------------------------------------------------
 
 
