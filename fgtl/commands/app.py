@@ -35,6 +35,7 @@ VERBS = {
     "probe": "feature sets -> accuracy of simple classifiers on them: logistic regression, ridge, kNN, few shots",
     "neighbours": "feature set + photographs -> pictures of their nearest neighbours, precision at k",
     "audit": "feature set -> photographs in both train and test, or in a source; labels that are probably wrong",
+    "hits": "regions + record set -> how often they hit annotated parts and objects, beside random boxes",
     "compare": "evaluated runs -> one table and picture with intervals, and paired tests",
 }
 

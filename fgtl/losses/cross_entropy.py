@@ -5,6 +5,7 @@ from typing import Any
 from keras import ops
 
 from fgtl.errors import InputError, expect_rank
+from fgtl.losses.row_means import weighted_mean
 
 
 def smoothed_cross_entropy(logits: Any, labels: Any, smoothing: float = 0.0, weights: Any = None) -> Any:
@@ -40,8 +41,4 @@ def smoothed_cross_entropy(logits: Any, labels: Any, smoothing: float = 0.0, wei
     else:
         own = ops.sum(ops.cast(labels, "float32") * log_p, axis=-1)
     losses = -(1 - smoothing) * own - smoothing * ops.mean(log_p, axis=-1)
-    if weights is None:
-        return ops.mean(losses)
-    weights = ops.cast(weights, "float32")
-    # divide_no_nan: the last batch of a replica may be padding only.
-    return ops.divide_no_nan(ops.sum(weights * losses), ops.sum(weights))
+    return weighted_mean(losses, weights)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from fgtl.data.records import Selection
 from fgtl.errors import FgtlError, UsageError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.head import HEADS, Head
+from fgtl.heads.plugin_knobs import PluginKnobs
 from fgtl.interop.pretrained import build_backbone
 from fgtl.models.batch_norms import slowest_decay
 from fgtl.models.stochastic_depth import set_drop_path
@@ -73,9 +75,18 @@ def plan_fit(knobs: FitKnobs, images: int, strategy: tf.distribute.Strategy | No
 
 def _fresh_head(knobs: FitKnobs, classes: int) -> Head:
     head = HEADS[knobs.head]
-    options: dict[str, Any] = {"dropout": knobs.dropout, "label_smoothing": knobs.label_smoothing}
+    takes = inspect.signature(head).parameters
+    options: dict[str, Any] = {"label_smoothing": knobs.label_smoothing}
+    if knobs.dropout is not None:
+        options["dropout"] = knobs.dropout
+    if "knobs" in takes:
+        options["knobs"] = knobs
+    elif strange := [field.name for field in fields(PluginKnobs) if field.name in knobs.given]:
+        raise UsageError(
+            f"--{strange[0]}: the head {knobs.head} has no such knob.", fix="Leave it out, or add --head=plugin."
+        )
     if knobs.aux_weight:
-        if "aux_weight" not in inspect.signature(head).parameters:
+        if "aux_weight" not in takes:
             raise UsageError(f"--aux_weight={knobs.aux_weight:g}: the head {knobs.head} has no auxiliary classifier.")
         options["aux_weight"] = knobs.aux_weight
     return head(classes, **options)

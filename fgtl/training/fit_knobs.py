@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fgtl.data.knobs import InputKnobs
+from fgtl.heads.plugin_knobs import PluginKnobs
 from fgtl.knobs import Knobs, flag
 from fgtl.training.settings import TrainingKnobs
 
@@ -22,7 +23,12 @@ class ModelKnobs(TrustKnobs):
     backbone: str = flag("efficientnet_lite0", "e.g. mobilenet_v2, inception_v3, efficientnet_v2_b0, convnext_tiny")
     weights: str = flag("imagenet", "none, imagenet, or a weight file")
     head: str = flag("linear", "what is put on the backbone")
-    dropout: float = flag(0.0, "share of the features the head drops in training", low=0, high=0.99)
+    dropout: float | None = flag(
+        None,
+        "share of the features the head drops in training; default: the head's own (linear: 0, plugin: 0.1)",
+        low=0,
+        high=0.99,
+    )
     drop_path: float | None = flag(
         None,
         "stochastic depth: how often the deepest residual branch is left out; default: as the backbone has it",
@@ -48,5 +54,5 @@ class ModelKnobs(TrustKnobs):
 
 
 @dataclass(frozen=True)
-class FitKnobs(ModelKnobs, InputKnobs, TrainingKnobs):
+class FitKnobs(ModelKnobs, PluginKnobs, InputKnobs, TrainingKnobs):
     """Everything that `fit` asks for; a command's Config is one of these."""

@@ -80,6 +80,16 @@ def _check_head(model: Classifier, source: Classifier, folder: Path) -> None:
             f"--init_run={folder} has the head {there}, not {name}.",
             fix="Add --noinit_head: then only the backbone starts from it.",
         )
+    found = _by_path(source.head)
+    for path, variable in _by_path(model.head).items():
+        sizes = [tuple(weight.shape) for weight in (variable, found.get(path, variable))]
+        if sizes[0] != sizes[1]:
+            raise DataError(
+                f"--init_run={folder}: the head's {path} is {sizes[1]} there and {sizes[0]} here.",
+                expected="a head of the same sizes. A plug-in's learned map of points fits one input size.",
+                fix="Give the head's knobs and the --image_size of that run, or add --noinit_head: then only the "
+                "backbone starts from it.",
+            )
 
 
 def _check_classes(run: Run, class_names: Sequence[str]) -> None:

@@ -1,0 +1,318 @@
+"""The plug-in as a head: sizes, terms, predictions, knobs, and what it does not do."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from fgtl.errors import UsageError
+from fgtl.heads.head import HEADS, name_of, total_loss
+from fgtl.heads.plugin import PluginHead
+from fgtl.heads.plugin_combiner import Combiner
+from fgtl.heads.plugin_knobs import PluginKnobs
+from fgtl.heads.plugin_layers import rows_of
+from fgtl.heads.plugin_selector import select
+
+RNG = np.random.default_rng(0)
+# 64, 16, 9 and 4 points.
+TAPS = {f"p{n}": RNG.normal(size=(8, side, side, 6)).astype("float32") for n, side in ((2, 8), (3, 4), (4, 3), (5, 2))}
+LABELS = np.array([0, 2, 1, 1, 0, 2, 0, 0])
+SMALL = PluginKnobs(fpn_size=8)
+
+# The published networks' taps: (points, channels), rows and columns for maps.
+RESNET = {"p2": (112, 112, 256), "p3": (56, 56, 512), "p4": (28, 28, 1024), "p5": (14, 14, 2048)}
+VIT = {f"block{n}": (785, 768) for n in (9, 10, 11, 12)}
+EFFICIENTNET = {"s4": (28, 28, 160), "s5": (28, 28, 224), "s6": (14, 14, 384), "s7": (14, 14, 640)}
+SWIN = {"s1": (2304, 384), "s2": (576, 768), "s3": (144, 1536), "s4": (144, 1536)}
+CUB, NABIRDS = ("2048", "512", "128", "32"), ("256", "128", "64", "32")
+
+
+def head_on(taps: dict[str, Any], classes: int = 200, size: int = 512, selects: tuple[str, ...] = ()) -> PluginHead:
+    head = PluginHead(classes, PluginKnobs(fpn_size=size, num_selects=selects))
+    head.build({name: (None, *shape) for name, shape in taps.items()})
+    return head
+
+
+def count(*layers: Any) -> int:
+    return sum(int(np.prod(v.shape)) for layer in layers for v in layer.trainable_variables)
+
+
+def small_head(knobs: PluginKnobs = SMALL, **arguments: Any) -> PluginHead:
+    keras.utils.set_random_seed(1)
+    head = PluginHead(3, knobs, **arguments)
+    head.build({name: tap.shape for name, tap in TAPS.items()})
+    return head
+
+
+@pytest.mark.parametrize(
+    ("taps", "classes", "size", "selects", "expected"),
+    [
+        (RESNET, 200, 512, (), (7_542_528, 1_465_120, 498_146)),
+        (VIT, 200, 512, (), (3_937_280, 1_465_120, 498_146)),
+        (EFFICIENTNET, 200, 512, (), (1_357_184, 1_465_120, 498_146)),
+        (SWIN, 200, 1536, CUB, (13_367_232, 10_685_216, 4_090_317)),
+        (SWIN, 555, 1536, NABIRDS, (13_367_232, 12_867_756, 4_404_812)),
+        (SWIN, 10, 512, (), (9_037_760, 1_075_240, 400_676)),
+    ],
+)
+def test_pyramid_classifiers_and_combiner_have_the_published_numbers_of_weights(
+    taps: Any, classes: int, size: int, selects: Any, expected: tuple[int, int, int]
+) -> None:
+    """The table of the published models, without the backbones' column."""
+    head = head_on(taps, classes, size, selects)
+    assert (count(head.pyramid), count(*head.classifiers), count(head.combiner)) == expected
+    assert count(head) == sum(expected)
+
+
+@pytest.mark.parametrize(
+    ("taps", "size", "each"),
+    [
+        (RESNET, 512, (197_376, 525_312, 1_574_400, 5_245_440)),
+        (EFFICIENTNET, 512, (108_192, 165_600, 344_960, 738_432)),
+        (VIT, 512, (984_320,) * 4),
+        (SWIN, 1536, (739_200, 1_771_776, 4_721_664, 4_721_664)),
+    ],
+)
+def test_each_projection_has_the_published_number_of_weights(taps: Any, size: int, each: tuple[int, ...]) -> None:
+    """Acceptance A5."""
+    pyramid = head_on(taps, size=size).pyramid
+    pairs = zip(pyramid.widen, pyramid.project, strict=True)
+    assert tuple(count(*pair) for pair in pairs) == each
+    ups = [count(up) if up else None for up in pyramid.up]
+    assert ups == {SWIN["s1"]: [1_329_408, 83_520, None], VIT["block9"]: [None] * 3}.get(taps[min(taps)], ups)
+
+
+@pytest.mark.parametrize(
+    ("size", "classes", "weights"),
+    [(512, 200, 366_280), (1536, 200, 2_671_304), (1536, 555, 3_216_939), (512, 10, 268_810)],
+)
+def test_one_levels_classifier_has_the_published_number_of_weights(size: int, classes: int, weights: int) -> None:
+    """Acceptance A5."""
+    assert count(head_on({"p4": (4, 8, 9), "p5": (4, 8, 9)}, classes, size, ("16",)).classifiers[0]) == weights
+
+
+def test_the_combiner_has_the_published_number_of_weights_part_by_part() -> None:
+    """Acceptance A6."""
+    layer = Combiner(200, sum(map(int, CUB)), 1536, 0.1)
+    layer.build()
+    assert (count(layer.pool), layer.adjacency.shape, layer.alpha.shape) == (231_200 + 85, (85, 85), ())
+    assert count(layer.convolution) == 2_359_296 + 1_536
+    assert count(layer.norm) == 2 * 1_536
+    assert count(layer.query) == count(layer.key) == 589_824 + 384
+    assert (count(layer.joint_pool), count(layer.logits)) == (85 + 1, 307_200 + 200)
+
+
+@pytest.mark.parametrize(
+    ("taps", "size", "selects", "points", "dropped"),
+    [
+        # Acceptance A1 to A4.
+        (RESNET, 512, (), (12544, 3136, 784, 196), (12512, 3104, 752, 164)),
+        (VIT, 512, (), (785,) * 4, (753,) * 4),
+        (EFFICIENTNET, 512, (), (784, 784, 196, 196), (752, 752, 164, 164)),
+        (SWIN, 1536, CUB, (2304, 576, 144, 144), (256, 64, 16, 112)),
+    ],
+)
+def test_outputs_have_the_published_shapes(taps: Any, size: int, selects: Any, points: Any, dropped: Any) -> None:
+    head = head_on(taps, 200, size, selects)
+    given = {name: keras.Input(shape, batch_size=1) for name, shape in taps.items()}
+    outputs = head(given, keras.Input((5,), batch_size=1), training=True)
+    for level, kept, there, left in zip(head.levels, head.kept, points, dropped, strict=True):
+        assert outputs[f"{level.name}_points"].shape == (1, there, 200)
+        assert outputs[f"{level.name}_dropped"].shape == (1, there)
+        assert outputs[f"{level.name}_kept"].shape == outputs[f"{level.name}_confidence"].shape == (1, kept)
+        assert outputs[level.name].shape == (1, 200)
+        assert there - kept == left
+    assert outputs["combiner"].shape == (1, 200)
+
+
+def test_nabirds_and_cub_counts_make_15_and_85_joints() -> None:
+    """Acceptance A4."""
+    for selects, joints in ((NABIRDS, 15), (CUB, 85)):
+        assert head_on(SWIN, 10, 16, selects).combiner.adjacency.shape == (joints, joints)
+
+
+def test_of_zero_logits_the_total_is_three_ln_k_and_twenty() -> None:
+    """Acceptance A16."""
+    head = PluginHead(200, SMALL)
+    head.build({name: tap.shape for name, tap in TAPS.items()})
+    for layer in (*head.classifiers, head.combiner):
+        for variable in layer.logits.trainable_variables:
+            variable.assign(ops.zeros_like(variable))
+    terms = head.loss(head(TAPS, None, training=True), LABELS)
+    assert float(total_loss(head, terms)) == pytest.approx(35.894952, abs=1e-4)
+    assert float(terms["level1_cross_entropy"]) == pytest.approx(5.298317, abs=1e-5)
+    assert float(terms["level1_dropped"]) == 1.0
+
+
+def test_the_terms_are_those_that_count_and_the_total_is_their_weighted_sum() -> None:
+    head = small_head(PluginKnobs(fpn_size=8, lambda_b=0.25, lambda_s=2.0, lambda_n=3.0, lambda_c=4.0))
+    terms = head.loss(head(TAPS, None, training=True), LABELS)
+    names = [f"level{n}_{term}" for n in (1, 2, 3, 4) for term in ("cross_entropy", "selected", "dropped")]
+    assert list(terms) == [*names, "combiner_cross_entropy"]
+    factor = {"cross_entropy": 0.25, "selected": 2.0, "dropped": 3.0}
+    expected = sum(factor[name.partition("_")[2]] * float(terms[name]) for name in names)
+    expected += 4.0 * float(terms["combiner_cross_entropy"])
+    assert float(total_loss(head, terms)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_term_of_weight_zero_is_not_computed() -> None:
+    usual = small_head()
+    assert not any("selected" in name for name in usual.loss(usual(TAPS, None, training=True), LABELS))
+    alone = small_head(PluginKnobs(fpn_size=8, lambda_b=0, lambda_n=0))
+    assert list(alone.loss(alone(TAPS, None, training=True), LABELS)) == ["combiner_cross_entropy"]
+
+
+def test_a_loss_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="lambda_b, --lambda_s, --lambda_n and --lambda_c are all 0"):
+        PluginHead(3, PluginKnobs(lambda_b=0, lambda_n=0, lambda_c=0))
+
+
+def test_in_inference_there_are_no_points_and_the_same_heads() -> None:
+    """Acceptance A24, the head's part: what is exported lacks them."""
+    head = small_head()
+    lean, full = head(TAPS, None), head.outputs(TAPS)
+    assert not any("points" in name or "dropped" in name for name in lean)
+    for name, values in lean.items():
+        np.testing.assert_array_equal(values, full[name])
+    assert set(head.loss(lean, LABELS)) == {f"level{n}_cross_entropy" for n in (1, 2, 3, 4)} | {
+        "combiner_cross_entropy"
+    }
+
+
+def test_a_level_says_the_mean_logits_of_its_points_and_the_fused_head_the_mean_of_all_probabilities() -> None:
+    head = small_head()
+    outputs = head.outputs(TAPS)
+    np.testing.assert_allclose(outputs["level2"], np.asarray(outputs["level2_points"]).mean(1), atol=1e-6)
+    heads = head.heads(outputs)
+    assert list(heads) == ["level1", "level2", "level3", "level4", "combiner", "fused"]
+    each = [np.exp(outputs[name]) / np.exp(outputs[name]).sum(1, keepdims=True) for name in list(heads)[:-1]]
+    np.testing.assert_allclose(heads["fused"], np.mean(each, axis=0), rtol=1e-5)
+    np.testing.assert_array_equal(head.predict(outputs), heads["fused"])
+
+
+def test_regions_are_the_kept_points_most_confident_first() -> None:
+    head = small_head()
+    outputs = head.outputs(TAPS)
+    for level, kept, region in zip(head.levels, head.kept, head.regions(outputs), strict=True):
+        assert region.level == level
+        logits = np.asarray(outputs[f"{level.name}_points"], "float64")
+        peaks = (np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)).max(-1)
+        expected = np.sort(peaks, axis=1)[:, ::-1][:, :kept]
+        np.testing.assert_allclose(region.confidence, expected, rtol=1e-5)
+        np.testing.assert_allclose(np.take_along_axis(peaks, np.asarray(region.index), 1), expected, rtol=1e-5)
+
+
+def test_an_image_does_not_see_the_others_of_its_batch() -> None:
+    """Acceptance A23."""
+    head = small_head()
+    together = head(TAPS, None)
+    for row in range(8):
+        alone = head({name: tap[row : row + 1] for name, tap in TAPS.items()}, None)
+        for name, values in alone.items():
+            np.testing.assert_allclose(values[0], together[name][row], atol=1e-5, err_msg=name)
+
+
+def test_the_order_of_a_levels_points_does_not_matter_behind_the_pyramid() -> None:
+    """Acceptance A13, first half: features and logits moved together."""
+    features, logits = RNG.normal(size=(4, 30, 5)), RNG.normal(size=(4, 30, 6)).astype("float32")
+    moved = RNG.permutation(30)
+    kept, kept_moved = (
+        rows_of(f, select(z, 9).index) for f, z in ((features, logits), (features[:, moved], logits[:, moved]))
+    )
+    np.testing.assert_array_equal(kept, kept_moved)
+
+
+def test_confidence_has_no_gradient_and_kept_points_have() -> None:
+    head = small_head()
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = head(TAPS, None, training=True)
+        confidence, combiner = tf.reduce_sum(outputs["level1_confidence"]), tf.reduce_sum(outputs["combiner"] ** 2)
+    hidden, projection = head.classifiers[0].hidden.kernel.value, head.pyramid.project[0].kernel.value
+    assert tape.gradient(confidence, [hidden, projection]) == [None, None]
+    # Which points are kept is nobody's gradient: from the combiner none reaches the level's classifier.
+    assert tape.gradient(combiner, hidden) is None
+    assert float(tf.reduce_max(abs(tf.convert_to_tensor(tape.gradient(combiner, projection))))) > 0
+
+
+def test_row_weights_and_distributions_of_labels_are_those_of_the_rows() -> None:
+    head = small_head(PluginKnobs(fpn_size=8, lambda_s=1.0), label_smoothing=0.1)
+    outputs = head.outputs(TAPS)
+    first = {name: values[:3] for name, values in outputs.items()}
+    weights = np.float32([1, 1, 1, 0, 0, 0, 0, 0])
+    expected = head.loss(first, LABELS[:3])
+    for labels in (LABELS, np.eye(3, dtype="float32")[LABELS]):
+        terms = head.loss(outputs, labels, weights)
+        assert list(terms) == list(expected)
+        for name, term in terms.items():
+            assert float(term) == pytest.approx(float(expected[name]), rel=1e-5), name
+
+
+def test_smoothing_is_in_every_cross_entropy() -> None:
+    plain, smooth = (small_head(PluginKnobs(fpn_size=8, lambda_s=1.0), label_smoothing=e) for e in (0.0, 0.3))
+    outputs = plain.outputs(TAPS)
+    before, after = plain.loss(outputs, LABELS), smooth.loss(outputs, LABELS)
+    changed = {name for name in before if float(before[name]) != float(after[name])}
+    assert changed == {name for name in before if not name.endswith("dropped")}
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_in_mixed_precision_logits_ranks_and_losses_are_float32(policy: str) -> None:
+    keras.config.set_dtype_policy(policy)
+    try:
+        head = small_head()
+        outputs = head(TAPS, None, training=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for name, values in outputs.items():
+        kind = "int32" if name.endswith("kept") else "bool" if name.endswith("dropped") else "float32"
+        assert keras.backend.standardize_dtype(values.dtype) == kind, name
+    assert all("float32" in str(term.dtype) for term in head.loss(outputs, LABELS).values())
+    assert {variable.dtype for variable in head.weights} == {"float32"}
+    assert head.pyramid.widen[0].compute_dtype == policy.removeprefix("mixed_")
+    assert {layer.compute_dtype for layer in (head.combiner, head.combiner.norm, head.combiner.pool)} == {"float32"}
+    full = small_head()
+    full.set_weights(head.get_weights())
+    np.testing.assert_allclose(full.predict(full(TAPS, None)), head.predict(head(TAPS, None)), atol=0.05)
+
+
+def test_the_config_is_plain_and_makes_the_same_head() -> None:
+    knobs = PluginKnobs(fpn_size=8, num_selects=("0.5", "12", "4", "2"), lambda_s=0.5, plugin_output="combiner")
+    head = PluginHead(7, knobs, dropout=0.3, label_smoothing=0.1)
+    again = PluginHead.from_config(json.loads(json.dumps(head.get_config())))
+    assert again.get_config() == head.get_config()
+    assert (again.classes, again.knobs, again.rate, again.label_smoothing) == (7, knobs, 0.3, 0.1)
+
+
+def test_of_a_whole_commands_config_it_keeps_its_own_knobs() -> None:
+    @dataclass(frozen=True)
+    class Config(PluginKnobs):
+        steps: int = 5
+
+    head = PluginHead(3, Config(fpn_size=8))
+    assert type(head.knobs) is PluginKnobs and head.knobs == SMALL
+
+
+def test_it_is_registered() -> None:
+    assert name_of(PluginHead(3)) == "plugin" and HEADS["plugin"] is PluginHead
+
+
+@pytest.mark.parametrize(
+    ("classes", "knobs", "message"),
+    [
+        (1, {}, r"1 class\(es\)"),
+        (3, {"num_selects": ("half",)}, "neither how many points nor which share"),
+        (3, {"num_selects": ("40", "16", "4", "2")}, r"num_selects=16 for level2 \(tap p3, 4x4\)[\s\S]*all of them"),
+        (3, {"num_selects": ("16", "8", "4", "2")}, "keeps 30 points in all"),
+        (3, {"plugin_taps": ("p2", "p9")}, r"no tap 'p9'[\s\S]*p2 8x8x6"),
+        (3, {"plugin_upsample": "doubling"}, r"level2 \(tap p3, 4x4\) is not twice level3 \(tap p4, 3x3\)"),
+        (3, {"fpn_size": 3}, "--fpn_size=3 is out of range"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_trained(classes: int, knobs: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        PluginHead(classes, PluginKnobs(**({"fpn_size": 8} | knobs)))(TAPS, np.zeros((8, 6), "float32"))
