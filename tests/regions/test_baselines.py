@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_regions import regions_of, some_regions
 
@@ -17,6 +17,7 @@ def sides(regions: Regions) -> np.ndarray:
     return regions.boxes[:, 2:] - regions.boxes[:, :2]
 
 
+@settings(deadline=None)
 @given(SEEDS, st.integers(0, 5))
 def test_random_and_centre_boxes_have_the_sizes_of_the_regions(seed: int, draw: int) -> None:
     regions = some_regions(seed)
@@ -50,6 +51,7 @@ def test_random_boxes_are_spread_evenly_over_the_places_where_they_fit() -> None
     assert len(np.unique(corners, axis=0)) > 1990
 
 
+@settings(deadline=None)
 @given(SEEDS, SEEDS)
 def test_every_image_gets_the_regions_of_another_one_in_the_same_share_of_the_frame(data: int, seed: int) -> None:
     regions = some_regions(data)

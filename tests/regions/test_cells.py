@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -20,6 +20,7 @@ def sizes_of(*sizes: tuple[int, int]) -> np.ndarray:
     return np.array(sizes, np.int32)
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, st.integers(1, 600), st.floats(0.01, 1), st.booleans(), st.integers(0, 2**31))
 def test_there_and_back_is_the_same_place(
     height: int, width: int, size: int, share: float, legacy: bool, seed: int
@@ -31,6 +32,7 @@ def test_there_and_back_is_the_same_place(
     assert transform.to_stored(transform.to_input(stored)) == pytest.approx(stored, abs=1e-7)
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, st.integers(1, 600), st.floats(0.01, 1))
 def test_the_corners_of_the_input_are_the_corners_of_the_window(
     height: int, width: int, size: int, share: float
@@ -72,6 +74,7 @@ def test_a_cell_of_a_quarter_on_a_hand_case() -> None:
     assert boxes[0].tolist() == [[200, 50, 300, 100], [100, 100, 200, 150]]
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, st.integers(1, 9), st.sampled_from([4, 8, 16, 32]), st.floats(0.1, 1))
 def test_cells_of_a_full_grid_tile_the_window(height: int, width: int, cells: int, stride: int, share: float) -> None:
     sizes = sizes_of((height, width))
@@ -111,6 +114,7 @@ def test_rows_are_rows_and_columns_are_columns() -> None:
     assert boxes[0, 0].tolist() == [48, 24, 64, 40]
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, st.integers(2, 200), st.integers(0, 2**31))
 def test_no_box_of_the_old_resize_leaves_the_frame(height: int, width: int, size: int, seed: int) -> None:
     sizes = sizes_of((height, width))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_regions import regions_of, some_regions
 
@@ -55,6 +55,7 @@ def test_equals_the_definition_whatever_the_blocks(block: int, monkeypatch: pyte
         assert first_hits(regions, points).tolist() == slow_first_hits(regions, points).tolist()
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_more_boxes_never_hit_less(seed: int) -> None:
     regions = some_regions(seed)
@@ -64,6 +65,7 @@ def test_more_boxes_never_hit_less(seed: int) -> None:
         assert ((first_hits(regions.best(k), points) < MISSED) == (first < k)).all()
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_boxes_that_cover_all_hit_everything_that_is_seen(seed: int) -> None:
     regions = some_regions(seed)

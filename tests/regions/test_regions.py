@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_regions import regions_of, some_regions
 
@@ -16,6 +16,7 @@ def rows_of(regions: Regions, image: int) -> list[list[float]]:
     return regions.boxes[regions.images == image].tolist()
 
 
+@settings(deadline=None)
 @given(SEEDS, st.integers(0, 6))
 def test_the_best_are_the_first_of_each_image(seed: int, k: int) -> None:
     regions = some_regions(seed)
@@ -24,6 +25,7 @@ def test_the_best_are_the_first_of_each_image(seed: int, k: int) -> None:
         assert rows_of(best, image) == rows_of(regions, image)[:k]
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_a_level_keeps_its_order_and_is_ranked_anew(seed: int) -> None:
     regions = some_regions(seed)
@@ -34,6 +36,7 @@ def test_a_level_keeps_its_order_and_is_ranked_anew(seed: int) -> None:
         assert own.most == np.bincount(regions.images[regions.levels == level], minlength=1).max(initial=0)
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_images_are_taken_in_the_order_asked_for_with_their_regions(seed: int) -> None:
     regions = some_regions(seed)
