@@ -46,19 +46,17 @@ def images_for(backbone: Backbone) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "size", "points", "kept"),
     [
-        ("mobilenet_v2", 96, [576, 144, 36, 9], [32, 32, 18, 4]),
         ("tiny:ViT", 32, [17, 17, 17, 17], [8, 8, 8, 8]),
-        ("tiny:SwinTransformer", 64, [256, 64, 16, 4], [32, 32, 8, 2]),
-        # Grids that do not double: 23, 12, 6, 3 and 24, 11, 4.
+        pytest.param("tiny:SwinTransformer", 64, [256, 64, 16, 4], [32, 32, 8, 2], marks=pytest.mark.slow),
+        pytest.param("mobilenet_v2", 96, [576, 144, 36, 9], [32, 32, 18, 4], marks=pytest.mark.slow),
+        # Grids that do not double: 23, 12, 6, 3 and 23, 11, 5, 2.
         pytest.param("mobilenet_v2", 90, [529, 144, 36, 9], [32, 32, 18, 4], marks=pytest.mark.slow),
-        pytest.param("inception_v3", 107, [576, 121, 25, 4], [32, 32, 12, 2], marks=pytest.mark.slow),
+        pytest.param("inception_v3", 107, [529, 121, 25, 4], [32, 32, 12, 2], marks=pytest.mark.slow),
         pytest.param("resnet50", 64, [256, 64, 16, 4], [32, 32, 8, 2], marks=pytest.mark.slow),
-        pytest.param("efficientnet_b0", 64, [256, 64, 16, 4], [32, 32, 8, 2], marks=pytest.mark.slow),
         pytest.param("efficientnet_lite0", 64, [256, 64, 16, 4], [32, 32, 8, 2], marks=pytest.mark.slow),
         # Three taps.
         pytest.param("tiny:DeiT", 48, [38, 38, 38], [19, 19, 19], marks=pytest.mark.slow),
         pytest.param("tiny:DINOV2", 32, [19] * 4, [9] * 4, marks=pytest.mark.slow),
-        pytest.param("tiny:ResNet", 75, [361, 100, 25, 9], [32, 32, 12, 4], marks=pytest.mark.slow),
     ],
 )
 def test_it_trains_on_a_backbone_and_its_saved_model_says_the_same(
@@ -80,9 +78,9 @@ def test_it_trains_on_a_backbone_and_its_saved_model_says_the_same(
     assert len(terms) == 2 * len(points) + 1
     total = sum(head.loss_weights[term] * value for term, value in terms.items()) + figures["weight_decay"]
     assert figures["loss"] == pytest.approx(total, rel=1e-4)
-    # The bias before a normalisation moves nothing.
-    still = [v.path for v in model.trainable_variables if np.array_equal(before[v.path], v) and "bias" not in v.path]
-    assert still == []
+    still = {v.path for v in model.trainable_variables if np.array_equal(before[v.path], v)}
+    # The bias before a normalisation moves nothing, and what DINO puts in place of masked patches is not used.
+    assert not [path for path in still if "bias" not in path and "mask_token" not in path]
 
     model.save(tmp_path / "model.keras")
     again = load_classifier(tmp_path / "model.keras")
@@ -115,7 +113,7 @@ def test_a_frozen_backbone_keeps_its_bits_and_only_the_head_learns() -> None:
 def test_it_trains_compiled_and_in_mixed_precision(precision: str) -> None:
     keras.config.set_dtype_policy(precision)
     try:
-        model = Classifier(backbone_of("mobilenet_v2", 64), PluginHead(3, PluginKnobs(fpn_size=16, lambda_s=0.1)))
+        model = Classifier(backbone_of("tiny:ViT", 32), PluginHead(3, PluginKnobs(fpn_size=16, lambda_s=0.1)))
         knobs = Training(jit="on", precision=precision)
         scaled: Any = build_optimizer(knobs, 1e-3, model, scale_loss=precision == "mixed_float16")
         step = TrainStep(model, scaled, "all", knobs)

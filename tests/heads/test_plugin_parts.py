@@ -54,7 +54,7 @@ def slow_bilinear(grid: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return out
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     st.tuples(*[st.integers(1, 7)] * 2), st.tuples(*[st.integers(0, 9)] * 2), st.integers(0, 2), st.integers(0, 2**31)
 )
@@ -165,7 +165,7 @@ def test_without_a_pyramid_it_keeps_the_same_points_too(reference: Reference, le
     np.testing.assert_allclose(rows_of(features, kept.index), reference[f"A2/out/selection/layer{level}"], atol=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(1, 3), st.integers(2, 30), st.data(), st.integers(0, 2**31))
 def test_each_point_is_either_kept_or_dropped_ties_or_not(batch: int, points: int, data: Any, seed: int) -> None:
     count = data.draw(st.integers(1, points - 1))
