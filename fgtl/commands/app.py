@@ -27,6 +27,8 @@ VERBS = {
     "train": "record set + backbone + head -> run",
     "evaluate": "run + record set -> accuracy, confusion, per class, calibration",
     "predict": "run + images -> class names and probabilities",
+    "heat": "run + images -> where it looks: kept points, class maps and energy, drawn on the images",
+    "regions": "run + record set -> regions file: the points that the run's head keeps of each image",
     "similarity": "source and target feature sets -> EMD, similarity with intervals, and which classes feed which",
     "select": "source and target feature sets -> the source classes to pre-train on, for convert --classes",
     "rank": "feature sets of one target by several networks -> which to start from, and how far the scores agree",

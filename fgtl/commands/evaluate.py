@@ -12,6 +12,7 @@ from fgtl.data.many_views import ManyViewsKnobs, views_named
 from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.errors import DataError, UsageError
+from fgtl.files import write_atomically
 from fgtl.knobs import Knobs, flag
 from fgtl.training.fit_knobs import TrustKnobs
 
@@ -41,6 +42,9 @@ class Config(ManyViewsKnobs, WatchKnobs, TrustKnobs):
         "split expression, e.g. train[:1000]; default: test, else validation; of a run in training the images that choose its epoch",
     )
     eval_batch_size: int = flag(100, "images a step, over all devices; changes no figure", low=1)
+    heads: bool = flag(
+        True, "also each head's accuracy, where the run's head is several (plugin); takes that many times the memory"
+    )
     head_images: int = flag(100, "training images from which on a class belongs to the head, not to the tail", low=1)
     devices: tuple[str, ...] = flag((), "e.g. gpu:0,gpu:1 or cpu; default every GPU, else the CPU")
     threads: int = flag(0, "threads that decode images; 0 = one for each core", low=0)
@@ -68,17 +72,19 @@ def _evaluate(config: Config, run_dir: Path) -> None:
     """Predict every image of the split once; write, draw, and print the figures."""
     from fgtl.data.damage import damage_explained
     from fgtl.heads.classifier import load_classifier
+    from fgtl.reports.each_head import measure_heads, results_text
     from fgtl.reports.metrics import evaluate_predictions
     from fgtl.reports.predictions import Predictions, title_of, write_evaluation
     from fgtl.reports.run_report import write_report
     from fgtl.training.distribution import pick_strategy, scope_of
-    from fgtl.training.evaluation import Predictor
+    from fgtl.training.evaluation import Predictor, probabilities_of
     from fgtl.training.predictions import predict_selection
     from fgtl.training.recorded import selected
     from fgtl.training.run import Run
+    from fgtl.training.several_heads import by_head, head_names, is_several, probabilities_of_each, result_name
 
     run = Run.open(run_dir)
-    records = open_records(config, run)
+    records = open_records(config.records, run)
     check_classes(run, records)
     split = config.split or ("test" if "test" in records.counts else "validation")
     selection = selected(run, records, split)
@@ -87,15 +93,21 @@ def _evaluate(config: Config, run_dir: Path) -> None:
     views = run.view_knobs(
         eval_batch_size=config.eval_batch_size, threads=config.threads, bad_records=config.bad_records
     )
-    looks = views_named(config.views, views.eval_crop)
+    looks = views_named(config.views, views.kept_share)
     strategy = pick_strategy(config.devices)
     with scope_of(strategy):
         model = load_classifier(run.model, config.allow_saved_model)
+    several = config.heads and is_several(model)
+    predict = Predictor(model, strategy, output=probabilities_of_each if several else probabilities_of)
     with damage_explained(selection):
-        seen, probabilities = predict_selection(Predictor(model, strategy), selection, views, views=looks)
+        seen, probabilities = predict_selection(predict, selection, views, views=looks)
+    heads = None
+    if several:
+        each, answer = by_head(head_names(model), probabilities), result_name(model)
+        probabilities, heads = each[answer], measure_heads(each, seen.labels, answer)
     lost = tuple(np.setdiff1d(selection.ids, seen.ids).tolist())
-    result = replace(evaluate_predictions(probabilities, seen.labels, records.class_names), unreadable=lost)
-    result = _detailed(config, run, records, result)
+    result = evaluate_predictions(probabilities, seen.labels, records.class_names)
+    result = _detailed(config, run, records, replace(result, unreadable=lost, heads=heads))
     written = write_evaluation(
         run.evaluations,
         split,
@@ -113,6 +125,11 @@ def _evaluate(config: Config, run_dir: Path) -> None:
     if pairs:
         say("\n" + table(["most confused: true", "predicted", "images"], pairs))
     say(f"\nfigures: {written}")
+    results = written.with_suffix(".txt")
+    results.unlink(missing_ok=True)
+    if heads:
+        write_atomically(results, results_text(heads, result.count, records.name, run.folder.name))
+        say(f"all heads: {results}")
     say(f"report: {write_report(run.folder, records)}")
 
 
@@ -142,9 +159,9 @@ def _detailed(config: Config, run: "Run", records: RecordSet, result: "Evaluatio
     return replace(found, head_tail=replace(found.head_tail, of_run=str(first.folder)))
 
 
-def open_records(config: Config, run: "Run") -> RecordSet:
+def open_records(named: Path | None, run: "Run") -> RecordSet:
     """The record set that was named, else the one of run.json."""
-    folder = config.records or Path(run.facts["config"]["records"])
+    folder = named or Path(run.facts["config"]["records"])
     if not folder.is_dir():
         raise DataError(f"There is no record set at {folder}.", fix="--records says where it is now.")
     return RecordSet.open(folder)
@@ -175,4 +192,5 @@ def _draw(run: "Run", split: str, result: "Evaluation") -> None:
     with EventWriter(run.folder / "events") as events:
         events.image(step, f"confusion/{split}", to_png(confusion_matrix(result)))
         figures = {"top1": result.top1, "top5": result.top5, "mean_class": result.mean_class}
+        figures |= {f"top1_{head.name}": head.top1 for head in result.heads.heads} if result.heads else {}
         events.scalars(step, {f"{split}/{name}": value for name, value in figures.items()})

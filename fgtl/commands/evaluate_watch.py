@@ -36,7 +36,7 @@ def watch(config: Config, run_dir: Path) -> None:
 
     pace = Pace(config.watch_seconds, config.timeout_seconds)
     run = open_unfinished(run_dir, None if config.once else pace)
-    records = open_records(config, run)
+    records = open_records(config.records, run)
     check_classes(run, records)
     parts = recorded_parts(run, records)
     selection = _selection(config, run, records, parts.validation)
@@ -84,7 +84,7 @@ def _restored(config: Config, run: "Run", selection: Selection) -> tuple["Restor
     knobs = recorded_knobs(FitKnobs, run.facts["config"], weights="none", init_run=None)
     own = {"eval_batch_size": config.eval_batch_size, "threads": config.threads, "bad_records": config.bad_records}
     seen_as = recorded_knobs(ViewKnobs, run.facts["config"], **own, cache="none")
-    looks = views_named(config.views, seen_as.eval_crop)
+    looks = views_named(config.views, seen_as.kept_share)
     if knobs.backbone.startswith("saved_model:") and not config.allow_saved_model:
         # The name comes from run.json, not from whoever types this command.
         expect_saved_models_allowed(knobs.backbone)

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from fgtl.training.fit_knobs import TrustKnobs
 if TYPE_CHECKING:
     from fgtl.training.inference import ImagePrediction
 
+_CELLS = ("class", "probability")
+
 
 @dataclass(frozen=True)
 class Config(ManyViewsKnobs, OddImages, TrustKnobs):
@@ -29,6 +31,7 @@ class Config(ManyViewsKnobs, OddImages, TrustKnobs):
     files: tuple[str, ...] = flag((), "images and folders of images; also given without the flag")
     output: Path | None = flag(None, "predictions.csv or predictions.json; default: lines on the terminal")
     top: int = flag(5, "classes an image", low=1)
+    heads: bool = flag(False, "what each head says too, where a run's head is several (plugin)")
     on_bad: str = flag("fail", "images that cannot be read", choices=("fail", "skip"))
     eval_batch_size: int = flag(32, "images a step", low=1)
 
@@ -53,6 +56,7 @@ def main(config: Config) -> None:
         config,
         batch_size=config.eval_batch_size,
         views=config.views,
+        heads=config.heads,
         allow_saved_models=config.allow_saved_model,
     )
     # Rows of the output only: with many classes and images the probabilities would not fit in memory.
@@ -73,11 +77,16 @@ def main(config: Config) -> None:
 
 
 def _row(prediction: "ImagePrediction", top: int) -> dict[str, Any]:
-    classes = [
+    heads = {head: _classes(prediction, top, head) for head in prediction.heads}
+    found = {"image": str(prediction.path), "classes": _classes(prediction, top)}
+    return {**found, "heads": heads} if heads else found
+
+
+def _classes(prediction: "ImagePrediction", top: int, head: str = "") -> list[dict[str, Any]]:
+    return [
         {"class": name, "label": label, "probability": round(probability, 6)}
-        for name, label, probability in prediction.ranked(top)
+        for name, label, probability in prediction.ranked(top, head)
     ]
-    return {"image": str(prediction.path), "classes": classes}
 
 
 def _print(rows: Iterable[dict[str, Any]]) -> None:
@@ -85,6 +94,8 @@ def _print(rows: Iterable[dict[str, Any]]) -> None:
         say(row["image"])
         for found in row["classes"]:
             say(f"  {found['probability']:7.2%}  {found['class']}")
+        for head, (found, *_) in row.get("heads", {}).items():
+            say(f"  {head:>10}: {found['probability']:7.2%}  {found['class']}")
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
@@ -92,14 +103,14 @@ def _json(rows: list[dict[str, Any]]) -> str:
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    """One line an image: image, class_1, probability_1, class_2, ..."""
+    """One line an image: image, class_1, probability_1, class_2, ...; then the first class of each head, level1_class, ..."""
     most = max((len(row["classes"]) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["image", *(f"{what}_{place}" for place in range(1, most + 1) for what in ("class", "probability"))]
-    )
+    heads = list(rows[0].get("heads", {})) if rows else []
+    columns = [f"{what}_{place}" for place in range(1, most + 1) for what in _CELLS]
+    writer.writerow(["image", *columns, *(f"{head}_{what}" for head in heads for what in _CELLS)])
     for row in rows:
-        cells: Iterator[Any] = (cell for found in row["classes"] for cell in (found["class"], found["probability"]))
-        writer.writerow([row["image"], *cells])
+        shown = [*row["classes"], *(row["heads"][head][0] for head in heads)]
+        writer.writerow([row["image"], *(found[what] for found in shown for what in _CELLS)])
     return text.getvalue()

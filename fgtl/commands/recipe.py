@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ConfigT = TypeVar("ConfigT", bound=Knobs)
 
 AUTO = "auto"
+# Two ways to say the same: one that is given stands for a recipe's other one.
+_INSTEAD = (("init_run", "weights"), ("warmup_epochs", "warmup_steps"))
 ENDING = ".flags"
 
 
@@ -26,6 +28,7 @@ def with_recipe(config: ConfigT, recipe: str) -> ConfigT:
     """The config with the flags of a recipe's file under those that were given; `auto` and "" change nothing.
 
     `weights` and `init_run` both say where the weights come from: the recipe's one gives way to the other when given.
+    So do `warmup_epochs` and `warmup_steps`.
 
     Args:
         recipe: a name in `recipes/` or the path of a flag file.
@@ -43,7 +46,7 @@ def with_recipe(config: ConfigT, recipe: str) -> ConfigT:
         raise UsageError(f"The recipe {path} has no flag in it.", expected="--name=value, one a line.")
     if "recipe" in found:
         raise UsageError(f"{path} has --recipe in it.", expected="flags of a training; --flagfile includes a file.")
-    for chosen, other in (("init_run", "weights"), ("weights", "init_run")):
+    for chosen, other in (*_INSTEAD, *(pair[::-1] for pair in _INSTEAD)):
         if chosen in config.given:
             found = {name: value for name, value in found.items() if name != other}
     return config.from_given({**found, **config.given})

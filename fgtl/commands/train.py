@@ -190,6 +190,7 @@ def _card(config: Config, best: "Best") -> dict[str, Any]:
         "backbone": config.backbone,
         "head": config.head,
         "input_size": config.image_size,
+        "resize": config.resize,
         "eval_crop": config.eval_crop,
         "legacy_resize": config.legacy_resize,
         "refit": config.refit,

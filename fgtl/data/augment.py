@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fgtl.data.crops import DRAWS, centre_windows, random_windows
+from fgtl.data.crops import DRAWS
 from fgtl.data.draws import uniforms
+from fgtl.data.framing import random_frames
 from fgtl.data.fusing import can_fuse
 from fgtl.data.knobs import InputKnobs
 from fgtl.data.slow_colour import CONTRAST, HUE, ORDERS
@@ -25,13 +26,14 @@ class Augmentation:
     """What is done to each of n images.
 
     Attributes:
-        windows: (n, 4) int32, (top, left, height, width) in pixels of the stored image.
+        windows, places: (n, 4) int32 and float32, see `fgtl.data.framing.Frames`.
         looks: (n, 3) float32: 1 where the image is mirrored, else 0; what is added to each value (of 0..255); the
             factor of the saturation. With --colour slow (n, 6): further what is added to the hue, in turns; the factor
             of the contrast; which of the ORDERS.
     """
 
     windows: NDArray[np.int32]
+    places: NDArray[np.float32]
     looks: NDArray[np.float32]
 
 
@@ -46,10 +48,7 @@ def draw_augmentation(
         keys: (n,) uint64, from `fgtl.data.draws.image_keys`.
         heights, widths: (n,) int32, pixels of the stored images.
     """
-    if knobs.random_crop:
-        windows = random_windows(keys, heights, widths, knobs)
-    else:
-        windows = centre_windows(heights, widths, knobs.eval_crop)
+    frames = random_frames(keys, heights, widths, knobs)
     draws = uniforms(keys, DRAWS, 6)
     flips = draws[:, 0] < 0.5 if knobs.flip else np.zeros(len(keys), bool)
     brightness = (2 * draws[:, 1] - 1) * BRIGHTNESS
@@ -59,7 +58,7 @@ def draw_augmentation(
         looks.append((2 * draws[:, 3] - 1) * HUE)
         looks.append(CONTRAST[0] + draws[:, 4] * (CONTRAST[1] - CONTRAST[0]))
         looks.append(np.floor(draws[:, 5] * len(ORDERS)))
-    return Augmentation(windows, np.stack(looks, axis=1).astype(np.float32))
+    return Augmentation(frames.windows, frames.places, np.stack(looks, axis=1).astype(np.float32))
 
 
 def mirror(image: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:

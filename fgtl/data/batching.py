@@ -2,13 +2,18 @@
 
 import tensorflow as tf
 
-from fgtl.data.decode import resize
+from fgtl.data.decode import place, resize
 from fgtl.data.knobs import ReadKnobs, ViewKnobs
 from fgtl.data.pool import usable_cores
 
+# Of one row of `fgtl.data.framing.Frames.places`.
+PLACE = tf.TensorSpec((4,), tf.float32)
 
-def square(pixels: tf.Tensor, knobs: ViewKnobs) -> tf.Tensor:
-    """(S, S, 3) float32 from the (h, w, 3) uint8 pixels of a window."""
+
+def square(pixels: tf.Tensor, where: tf.Tensor, knobs: ViewKnobs) -> tf.Tensor:
+    """(S, S, 3) float32 from the (h, w, 3) uint8 pixels of a window and its place, see `fgtl.data.framing.Frames`."""
+    if knobs.resize:
+        return place(pixels, where, knobs.image_size)
     return resize(pixels, knobs.image_size, legacy=knobs.legacy_resize)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fgtl.data.augment import colour, mirror
 from fgtl.data.erasing import draw_boxes, erase
+from fgtl.data.focus import blur, draw_blurs, draw_sharpenings, sharpen
 from fgtl.data.knobs import InputKnobs
 from fgtl.data.randaugment import draw_operations, randaugmented
 from fgtl.data.slow_colour import colour_slow
@@ -46,8 +47,13 @@ def looked(image: tf.Tensor, look: tf.Tensor, knobs: InputKnobs) -> tf.Tensor:
 
 
 def changes_of(knobs: InputKnobs) -> tuple[Change, ...]:
-    """What happens after mirroring and colouring, in this order: RandAugment, erasing. Empty by default."""
+    """Blur, sharpening, RandAugment, erasing, in this order, after mirroring and colouring. By default none."""
     changes = []
+    if knobs.blur:
+        changes.append(Change(tf.TensorSpec((), tf.float32), partial(draw_blurs, probability=knobs.blur), blur))
+    if knobs.sharpen:
+        drawn = partial(draw_sharpenings, probability=knobs.sharpen)
+        changes.append(Change(tf.TensorSpec((), tf.bool), drawn, sharpen))
     if knobs.randaugment_layers:
         rows = tf.TensorSpec((knobs.randaugment_layers, 2), tf.float32)
         changes.append(Change(rows, partial(draw_operations, knobs=knobs), randaugmented))

@@ -45,3 +45,27 @@ def resize(image: tf.Tensor, size: int, *, legacy: bool) -> tf.Tensor:
     # The raw operation: tf.image.resize would convert, check shapes and cast around the same kernel.
     square = tf.raw_ops.ResizeBilinear(images=image[None], size=[size, size], half_pixel_centers=not legacy)[0]
     return tf.ensure_shape(square, (size, size, 3))
+
+
+def place(image: tf.Tensor, where: tf.Tensor, size: int) -> tf.Tensor:
+    """What of a resized image lies in a square, without computing the rest: bilinear, antialiased where it shrinks.
+
+    The same as that part of Pillow's bilinear resize of the whole, but for Pillow's rounding to whole values.
+
+    Args:
+        image: (H, W, 3) uint8.
+        where: (4,) float32, a row of `fgtl.data.framing.Frames.places`.
+        size: S, pixels.
+
+    Returns:
+        (S, S, 3) float32 in the range of the input; 0 where there is no image.
+    """
+    square = tf.raw_ops.ScaleAndTranslate(
+        images=image[None],
+        size=[size, size],
+        scale=where[:2],
+        translation=where[2:],
+        kernel_type="triangle",
+        antialias=True,
+    )[0]
+    return tf.ensure_shape(square, (size, size, 3))

@@ -27,11 +27,43 @@ class ViewKnobs(ReadKnobs):
     """What the model sees of an image."""
 
     image_size: int = flag(224, "side of the square the model gets, pixels", low=1, high=4096)
+    resize: int = flag(
+        0,
+        "side, pixels: make each image a square of it first, antialiased, and cut --image_size pixels from that, "
+        "anywhere in training, the centre in evaluation; --eval_crop and --crop_min_area then have no say; 0: none",
+        low=0,
+        high=4096,
+    )
     eval_crop: float = flag(
         0.875, "share of each side kept by the centre crop in evaluation; 1 = whole image", low=0.01, high=1
     )
     eval_batch_size: int = flag(100, "images a step in evaluation, over all devices", low=1)
     legacy_resize: bool = flag(False, "bilinear resize of TensorFlow 1 (no half-pixel centres), as old weights expect")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.resize and self.legacy_resize:
+            raise UsageError(
+                f"--resize={self.resize} with --legacy_resize: TensorFlow 1 knew no antialiasing.",
+                expected="one of the two.",
+                fix="Add --nolegacy_resize, or --resize=0.",
+            )
+
+    @property
+    def kept_share(self) -> float:
+        """Share of each side of an image that the centre crop keeps."""
+        return self.image_size / self.resize if self.resize else self.eval_crop
+
+    def check_resize(self) -> None:
+        """Raise UsageError when there are not --image_size pixels to cut out.
+
+        Not when the knobs are made: those of a command line are, before a recipe has brought the other of the two.
+        """
+        if self.resize and self.resize < self.image_size:
+            raise UsageError(
+                f"--resize={self.resize} is smaller than --image_size={self.image_size}, which is cut from it.",
+                expected="about 4/3 of --image_size: 510 for 384, 600 for 448.",
+            )
 
 
 @dataclass(frozen=True)
@@ -51,6 +83,8 @@ class AugmentKnobs(Knobs):
         "fast: brightness +-32/255, then saturation 0.5 to 1.5; slow: hue +-0.2 and contrast 0.5 to 1.5 too, any order",
         choices=("none", "fast", "slow"),
     )
+    blur: float = flag(0.0, "probability that an image is blurred (5 x 5 pixels, sigma 0.1 to 5)", low=0, high=1)
+    sharpen: float = flag(0.0, "probability that an image is sharpened (by a factor of 1.5)", low=0, high=1)
     randaugment_layers: int = flag(0, "RandAugment: changes made to each image, of 14 kinds; 0 = off", low=0, high=14)
     randaugment_magnitude: float = flag(9.0, "RandAugment: strength of the changes, of 10", low=0, high=10)
     erasing: float = flag(0.0, "probability that a rectangle of an image is painted grey", low=0, high=1)

@@ -52,20 +52,21 @@ class ManyViewsKnobs(Knobs):
     )
 
 
-def views_named(name: str, eval_crop: float) -> tuple[View, ...]:
+def views_named(name: str, share: float) -> tuple[View, ...]:
     """The views of a choice.
 
     Args:
         name: one of VIEWS.
-        eval_crop: share of each side that a crop keeps.
+        share: of each side, that a crop keeps (`ViewKnobs.kept_share`).
 
     Raises:
         UsageError: corners of crops that are the whole image.
     """
     views = VIEWS[name]
-    if eval_crop == 1 and any(view.vertical != 0.5 for view in views):
+    if share == 1 and any(view.vertical != 0.5 for view in views):
         raise UsageError(
-            f"--views={name} with --eval_crop=1: in every corner is the whole image.",
+            f"--views={name} of a crop that is the whole image (--eval_crop=1, or --resize as large as --image_size): "
+            "in every corner is the same.",
             expected="--views=flip, or a run whose crop is smaller than the image.",
         )
     return views

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fgtl.data.augment import draw_augmentation
-from fgtl.data.batching import batched, square, threads_of
+from fgtl.data.batching import PLACE, batched, square, threads_of
 from fgtl.data.changes import changes_of, look_spec, looked
 from fgtl.data.decode import FAST
 from fgtl.data.draws import id_keys, image_keys, occurrence_keys
@@ -52,8 +52,9 @@ def training_batches(
 
     Raises:
         InputError: the selection is empty, or a step is negative.
-        UsageError: images are to be mixed in pairs, and the batch's part has an odd number.
+        UsageError: images are to be mixed in pairs, and the batch's part has an odd number; --resize is too small.
     """
+    knobs.check_resize()
     if len(steps) and min(steps[0], steps[-1]) < 0:
         raise InputError(f"steps is {steps}.", expected="steps counted from 0.")
     if knobs.mixes:
@@ -71,22 +72,22 @@ def training_batches(
     def view(rows: NDArray[np.int64], keys: NDArray[np.uint64], mixes: Arrays) -> Arrays:
         augmentation = draw_augmentation(keys, selection.heights[rows], selection.widths[rows], knobs)
         changed = [change.draw(keys) for change in changes]
-        looks = augmentation.looks
-        return reader.payloads(rows), augmentation.windows, looks, *changed, selection.labels[rows], *mixes
+        frames = augmentation.windows, augmentation.places
+        return reader.payloads(rows), *frames, augmentation.looks, *changed, selection.labels[rows], *mixes
 
     def replace(place: int) -> Arrays:
         (row,), key, mixes = drawn(place, place + 1)
         rows = substitutes(int(row), key, len(selection))
         return next(reader.sound(rows, lambda row: view(np.array([row]), key, mixes)))
 
-    def finish(pixels: tf.Tensor, look: tf.Tensor, *rest: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        image = looked(square(pixels, knobs), look, knobs)
+    def finish(pixels: tf.Tensor, where: tf.Tensor, look: tf.Tensor, *rest: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        image = looked(square(pixels, where, knobs), look, knobs)
         for change, its_draw in zip(changes, rest, strict=False):
             image = change.apply(image, its_draw)
         return image, *rest[len(changes) :]
 
     size, ordered = knobs.batch_size // part[1], knobs.determinism != "fast"
-    specs = (look_spec(knobs), *(change.spec for change in changes), _LABEL, *([_MIX] if knobs.mixes else []))
+    specs = (PLACE, look_spec(knobs), *(change.spec for change in changes), _LABEL, *([_MIX] if knobs.mixes else []))
     source = Source(len(steps) * size, lambda *span: view(*drawn(*span)), specs, replace if reader.tolerant else None)
     images = image_stream(source, finish, dct=FAST, threads=threads_of(knobs), ordered=ordered)
     return batched(images, size, len(steps), knobs, ordered=ordered)

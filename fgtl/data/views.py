@@ -10,8 +10,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fgtl.data import example
-from fgtl.data.batching import batched, square, threads_of
+from fgtl.data.batching import PLACE, batched, square, threads_of
 from fgtl.data.decode import ACCURATE
+from fgtl.data.framing import view_frames
 from fgtl.data.image_files.policy import inspect
 from fgtl.data.image_stream import Arrays, Source, image_stream
 from fgtl.data.knobs import ViewKnobs
@@ -21,6 +22,8 @@ from fgtl.data.records import Selection
 from fgtl.errors import InputError
 
 _LABEL, _WEIGHT = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
+# Of an image of one pixel, black, in the stead of a bad one.
+_NOWHERE = np.float32([1, 1, 0, 0])
 
 
 def evaluation_batches(selection: Selection, knobs: ViewKnobs, look: View = CENTRE) -> tf.data.Dataset:
@@ -39,12 +42,14 @@ def evaluation_batches(selection: Selection, knobs: ViewKnobs, look: View = CENT
 
     Raises:
         InputError: the selection is empty.
+        UsageError: --resize is too small.
     """
+    knobs.check_resize()
     reader = RecordReader(selection, knobs, ACCURATE)
 
     def view(rows: NDArray[np.int64]) -> Arrays:
-        windows = look.windows(selection.heights[rows], selection.widths[rows], knobs.eval_crop)
-        return reader.payloads(rows), windows, selection.labels[rows]
+        frames = view_frames(selection.heights[rows], selection.widths[rows], knobs, look)
+        return reader.payloads(rows), frames.windows, frames.places, selection.labels[rows]
 
     def prepare(first: int, last: int) -> Arrays:
         rows, weights = _rows_and_weights(first, last, len(selection))
@@ -54,14 +59,14 @@ def evaluation_batches(selection: Selection, knobs: ViewKnobs, look: View = CENT
         row = min(place, len(selection) - 1)
         # It is not sound; this names it.
         next(reader.sound([row], lambda row: view(np.array([row]))), None)
-        return np.zeros((1, 1, 3), np.uint8), selection.labels[row], np.zeros((), np.float32)
+        return np.zeros((1, 1, 3), np.uint8), _NOWHERE, selection.labels[row], np.zeros((), np.float32)
 
-    def finish(pixels: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _seen(pixels, knobs, look), label, weight
+    def finish(pixels: tf.Tensor, where: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return _seen(pixels, where, knobs, look), label, weight
 
     batches = -(-len(selection) // knobs.eval_batch_size)
     count = batches * knobs.eval_batch_size
-    source = Source(count, prepare, (_LABEL, _WEIGHT), replace if reader.tolerant else None)
+    source = Source(count, prepare, (PLACE, _LABEL, _WEIGHT), replace if reader.tolerant else None)
     images = image_stream(source, finish, dct=ACCURATE, threads=threads_of(knobs))
     return batched(images, knobs.eval_batch_size, batches, knobs)
 
@@ -80,15 +85,14 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs, look: View = CENTRE)
     Raises:
         InputError: there are no files.
         BadImage: one is neither JPEG nor PNG, or cut short.
+        UsageError: --resize is too small.
     """
+    knobs.check_resize()
     if not files:
         raise InputError("There are no images to look at.", expected="at least one.")
     facts = [inspect(data) for data in files]
-    windows = look.windows(
-        np.array([fact.height for fact in facts], np.int32),
-        np.array([fact.width for fact in facts], np.int32),
-        knobs.eval_crop,
-    )
+    sides = (np.array([getattr(fact, side) for fact in facts], np.int32) for side in ("height", "width"))
+    frames = view_frames(*sides, knobs, look)
 
     def prepare(first: int, last: int) -> Arrays:
         rows, weights = _rows_and_weights(first, last, len(files))
@@ -97,20 +101,20 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs, look: View = CENTRE)
             example.encode_example({example.IMAGE: [files[row]], example.FORMAT: [facts[row].format.encode()]})
             for row in rows
         ]
-        return np.array(payloads, object), windows[rows], weights
+        return np.array(payloads, object), frames.windows[rows], frames.places[rows], weights
 
-    def finish(pixels: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _seen(pixels, knobs, look), weight
+    def finish(pixels: tf.Tensor, where: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return _seen(pixels, where, knobs, look), weight
 
     batches = -(-len(files) // knobs.eval_batch_size)
-    source = Source(batches * knobs.eval_batch_size, prepare, (_WEIGHT,))
+    source = Source(batches * knobs.eval_batch_size, prepare, (PLACE, _WEIGHT))
     images = image_stream(source, finish, dct=ACCURATE, threads=threads_of(knobs))
     return batched(images, knobs.eval_batch_size, batches, knobs)
 
 
-def _seen(pixels: tf.Tensor, knobs: ViewKnobs, look: View) -> tf.Tensor:
+def _seen(pixels: tf.Tensor, where: tf.Tensor, knobs: ViewKnobs, look: View) -> tf.Tensor:
     """(S, S, 3) float32 from the pixels of a window."""
-    image = square(pixels, knobs)
+    image = square(pixels, where, knobs)
     return tf.reverse(image, [1]) if look.mirrored else image
 
 

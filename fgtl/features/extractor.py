@@ -20,7 +20,8 @@ class Extractor:
         tap: "features" (what the network pools itself) or the name of one of its taps.
         pooling: how a tap's grid becomes one row: "mean", "max"; "" for "features".
         input_size: pixels.
-        eval_crop: share of each side that the crop keeps.
+        resize: side of the square that an image is made first, pixels; 0 for none.
+        eval_crop: share of each side that the crop keeps, where there is no such square.
         legacy_resize: TensorFlow 1's bilinear resize.
         views: "centre", "flip", "five" or "ten"; features of several views are averaged.
     """
@@ -33,6 +34,7 @@ class Extractor:
     eval_crop: float = 1.0
     legacy_resize: bool = False
     views: str = "centre"
+    resize: int = 0
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Extractor":
@@ -40,8 +42,9 @@ class Extractor:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return dataclasses.asdict(self)
+        """Plain values, for JSON; without a `resize` of 0, so that sets keep the keys they had before there was one."""
+        values = dataclasses.asdict(self)
+        return values if self.resize else {name: value for name, value in values.items() if name != "resize"}
 
     @property
     def key(self) -> str:
@@ -52,6 +55,7 @@ class Extractor:
         """One line for people."""
         where = "" if self.tap == "features" else f", {self.pooling} of {self.tap}"
         size = f" at {self.input_size} px" if self.input_size else ""
+        size += f" of {self.resize}" if self.resize else ""
         views = "" if self.views == "centre" else f", {self.views} views"
         return f"{self.backbone}{size}{where}{views}"
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fgtl.data.crops import centre_windows
+from fgtl.data.framing import shown_centre
+from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import InputError, expect_rank
 
 
@@ -34,22 +35,40 @@ class CropTransform:
     """From stored images to what a network sees: a window is cut out and made a square, whatever its aspect.
 
     Attributes:
-        windows: (N, 4) int32, (top, left, height, width) in pixels of each stored image.
+        windows: (N, 4) int32 or float64, (top, left, height, width) in pixels of each stored image; with --resize
+            seldom whole ones.
         input_size: S, side of the square.
         legacy_resize: the grid of TensorFlow 1, where the middle of pixel 0 stays (see `fgtl.data.decode.resize`).
     """
 
-    windows: NDArray[np.int32]
+    windows: NDArray[np.int32] | NDArray[np.float64]
     input_size: int
     legacy_resize: bool = False
 
     @classmethod
     def of_evaluation(
-        cls, sizes: NDArray[np.int32], input_size: int, *, eval_crop: float, legacy_resize: bool = False
+        cls,
+        sizes: NDArray[np.int32],
+        input_size: int,
+        *,
+        eval_crop: float,
+        legacy_resize: bool = False,
+        resize: int = 0,
     ) -> "CropTransform":
         """What evaluation does to images of `sizes` (N, 2), (height, width); the knobs are those of `ViewKnobs`."""
-        windows = centre_windows(sizes[:, 0], sizes[:, 1], eval_crop)
-        return cls(windows, input_size, legacy_resize)
+        return cls.of_view(
+            sizes, ViewKnobs(image_size=input_size, resize=resize, eval_crop=eval_crop, legacy_resize=legacy_resize)
+        )
+
+    @classmethod
+    def of_view(cls, sizes: NDArray[np.int32], view: ViewKnobs) -> "CropTransform":
+        """The same from the knobs themselves, such as `Run.view_knobs()`.
+
+        Raises:
+            UsageError: --resize is smaller than --image_size.
+        """
+        view.check_resize()
+        return cls(shown_centre(sizes[:, 0], sizes[:, 1], view), view.image_size, view.legacy_resize)
 
     def to_stored(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N, P, 2) points (x, y) of the inputs -> the same places in the stored images."""

@@ -75,7 +75,7 @@ def of_classes(selection: Selection, words: Sequence[str]) -> Selection:
         UsageError: a word names no class, or the selection has no record of those classes.
     """
     names = selection.records.class_names
-    labels = {label for word in words for label in _labels_of(word, names)}
+    labels = {label for word in words for label in labels_named(word, names)}
     picked = selection.take(np.isin(selection.labels, sorted(labels))) if words else selection
     if not len(picked):
         raise UsageError(
@@ -84,7 +84,8 @@ def of_classes(selection: Selection, words: Sequence[str]) -> Selection:
     return picked
 
 
-def _labels_of(word: str, names: Sequence[str]) -> list[int]:
+def labels_named(word: str, names: Sequence[str]) -> list[int]:
+    """The labels of the classes that a word names, see `of_classes`; UsageError when there are none."""
     if word in names:
         return [label for label, name in enumerate(names) if name == word]
     if word.isdecimal() and int(word) < len(names):

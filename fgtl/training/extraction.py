@@ -91,7 +91,7 @@ def extract(records: RecordSet, knobs: ExtractKnobs, folder: Path | None = None)
     key = question_key(network.extractor, records.manifest_sha256, network.head_sha256)
     folder = records.folder / STORE / key if folder is None else folder
     selection, images = _all_images(records)
-    looks = views_named(knobs.views, network.extractor.eval_crop)
+    looks = views_named(knobs.views, view_knobs_of(network.extractor).kept_share)
     with writing_alone(folder):
         if found := _finished(folder, key):
             return found
@@ -141,13 +141,31 @@ def build_network(knobs: ExtractKnobs) -> Network:
         if knobs.weights == "none":
             keras.utils.set_random_seed(0)
         model: Any = build_backbone(knobs.backbone, knobs.weights, knobs.image_size)
-        seen = {"eval_crop": knobs.eval_crop, "legacy_resize": knobs.legacy_resize}
+        seen = {"resize": knobs.resize, "eval_crop": knobs.eval_crop, "legacy_resize": knobs.legacy_resize}
         return _network(model, model, knobs, seen)
     run = Run.open(knobs.run_dir)
     model = load_classifier(run.model, knobs.allow_saved_model)
-    seen = {name: run.model_facts[name] for name in ("eval_crop", "legacy_resize")}
+    views = run.view_knobs()
+    seen = {"resize": views.resize, "eval_crop": views.eval_crop, "legacy_resize": views.legacy_resize}
     network = _network(model, model.backbone, knobs, seen)
     return replace(network, source_classes=run.class_names, head_sha256=run.model_facts["sha256"])
+
+
+def view_knobs_of(extractor: Extractor, **own: Any) -> ViewKnobs:
+    """How an extractor is shown images; `own` are knobs that change no figure (batch size, threads).
+
+    Raises:
+        UsageError: its crop is larger than the square it is cut from.
+    """
+    knobs = ViewKnobs(
+        image_size=extractor.input_size,
+        resize=extractor.resize,
+        eval_crop=extractor.eval_crop,
+        legacy_resize=extractor.legacy_resize,
+        **own,
+    )
+    knobs.check_resize()
+    return knobs
 
 
 def _network(model: Any, backbone: Backbone, knobs: ExtractKnobs, seen: dict[str, Any]) -> Network:
@@ -212,11 +230,8 @@ def _fill(
     strategy: Any,
 ) -> None:
     """Add block after block until all images are seen."""
-    extractor = network.extractor
-    views = ViewKnobs(
-        image_size=extractor.input_size,
-        eval_crop=extractor.eval_crop,
-        legacy_resize=extractor.legacy_resize,
+    views = view_knobs_of(
+        network.extractor,
         eval_batch_size=knobs.eval_batch_size,
         threads=knobs.threads,
         bad_records=knobs.bad_records,

@@ -67,8 +67,9 @@ def plan_fit(knobs: FitKnobs, images: int, strategy: tf.distribute.Strategy | No
     """The phases of a training on so many images.
 
     Raises:
-        UsageError: epochs or batches that do not work out, on these devices either.
+        UsageError: epochs or batches that do not work out, on these devices either, or a --resize that is too small.
     """
+    knobs.check_resize()
     check_batch_size(knobs.batch_size, replicas_of(strategy), knobs.accumulate, pairs=knobs.mixes)
     return plan_training(knobs, images=images, batch_size=knobs.batch_size)
 

@@ -1,7 +1,8 @@
 """A finished run applied to image files: the same views, the same numbers as in its evaluation."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fgtl.downloads.names import IMAGE_ENDINGS
 from fgtl.errors import UsageError
 from fgtl.heads.classifier import load_classifier
 from fgtl.training.run import Run
+from fgtl.training.several_heads import by_head, head_names, probabilities_of_each, result_name
 
 # Encoded files held in memory at once; a folder may have millions.
 CHUNK = 512
@@ -31,17 +33,20 @@ class ImagePrediction:
         probabilities: (K,) float32; empty when there is a problem.
         class_names: of the run.
         problem: why the file could not be looked at, None when it could.
+        heads: name -> (K,), what each head says, where that was asked for.
     """
 
     path: Path
     probabilities: np.ndarray
     class_names: tuple[str, ...]
     problem: str | None = None
+    heads: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def ranked(self, top: int) -> list[tuple[str, int, float]]:
-        """(class name, label, probability) of the most probable classes, equal ones by label."""
-        order = np.argsort(-self.probabilities, kind="stable")[:top]
-        return [(self.class_names[label], int(label), float(self.probabilities[label])) for label in order]
+    def ranked(self, top: int, head: str = "") -> list[tuple[str, int, float]]:
+        """(class name, label, probability) of the most probable classes, by the result or one head; equal ones by label."""
+        probabilities = self.heads[head] if head else self.probabilities
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        return [(self.class_names[label], int(label), float(probabilities[label])) for label in order]
 
 
 class RunPredictor:
@@ -52,18 +57,31 @@ class RunPredictor:
         odd: what is done with odd files, as in conversion.
         batch_size: images a step.
         views: a choice of `fgtl.data.many_views.VIEWS`, whose probabilities are averaged.
+        heads: what each head says too.
         allow_saved_models: see `load_classifier`.
+
+    Raises:
+        UsageError: `heads` of a run whose head is one.
     """
 
     def __init__(
-        self, run: Run, odd: OddImages, *, batch_size: int = 32, views: str = "centre", allow_saved_models: bool = False
+        self,
+        run: Run,
+        odd: OddImages,
+        *,
+        batch_size: int = 32,
+        views: str = "centre",
+        heads: bool = False,
+        allow_saved_models: bool = False,
     ) -> None:
         self._names = run.class_names
         # Every pixel: one that cannot be decoded must become the problem of its file, not the end of all.
         self._policy = ImagePolicy(odd=odd.odd, max_pixels=odd.max_pixels, check="decode")
-        self._looks = views_named(views, run.model_facts["eval_crop"])
+        self._looks = views_named(views, run.view_knobs().kept_share)
         self._knobs = run.view_knobs(eval_batch_size=batch_size, **_share_of_machine(len(self._looks)))
-        self._predict = tf.function(load_classifier(run.model, allow_saved_models).probabilities)
+        model = load_classifier(run.model, allow_saved_models)
+        self._heads, self._result = (head_names(model), result_name(model)) if heads else ((), "")
+        self._predict = tf.function(partial(probabilities_of_each, model) if heads else model.probabilities)
 
     def __call__(self, paths: Sequence[Path]) -> Iterator[ImagePrediction]:
         """One prediction a file, in order; a file that is no image gives one with a `problem`.
@@ -83,9 +101,15 @@ class RunPredictor:
         rows = self._probabilities(files)
         for path, data in zip(paths, stored, strict=True):
             if isinstance(data, bytes):
-                yield ImagePrediction(path, next(rows), self._names)
+                yield self._prediction(path, next(rows))
             else:
                 yield ImagePrediction(path, np.empty(0, np.float32), self._names, data.reason)
+
+    def _prediction(self, path: Path, row: np.ndarray) -> ImagePrediction:
+        if not self._heads:
+            return ImagePrediction(path, row, self._names)
+        heads = by_head(self._heads, row)
+        return ImagePrediction(path, heads[self._result], self._names, heads=heads)
 
     def _read(self, path: Path) -> "bytes | _Problem":
         try:
@@ -96,7 +120,7 @@ class RunPredictor:
             return _Problem(f"It cannot be read: {error.strerror}.")
 
     def _probabilities(self, files: list[bytes]) -> Iterator[np.ndarray]:
-        """(K,) float32 of each file, the mean over the views; a batch of them at a time."""
+        """(K,), or (H * K,) of all heads, float32 of each file, the mean over the views; a batch of them at a time."""
         if files:
             for rows in zip(*(self._of_view(files, look) for look in self._looks), strict=True):
                 yield np.mean(rows, axis=0)

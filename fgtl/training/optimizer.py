@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops, optimizers
 
-from fgtl.losses.weight_decay import decayed_kernels
+from fgtl.losses.weight_decay import decayed_weights
 from fgtl.models.keras_private import private, unsuitable_keras
 from fgtl.training.settings import OptimizerKnobs
 
@@ -19,7 +19,8 @@ def build_optimizer(
     factors: Sequence[float] = (),
     scale_loss: bool = False,
 ) -> optimizers.Optimizer:
-    """An optimizer with its slots for a part's trainable variables; decoupled decay touches kernels only.
+    """An optimizer with its slots for a part's trainable variables; decoupled decay touches kernels only,
+    unless --decay_all.
 
     Under a strategy its `apply` takes gradients that were summed over the replicas before.
 
@@ -32,7 +33,7 @@ def build_optimizer(
     Call it in the strategy's scope.
     """
     variables = part.trainable_variables
-    kernels = {id(kernel) for kernel in decayed_kernels(part)}
+    decayed = {id(weight) for weight in decayed_weights(part, everything=knobs.decay_all)}
     rule, arguments = _rule(knobs)
     for method in ("_backend_update_step", "_get_variable_index"):
         private(rule, method)
@@ -40,7 +41,7 @@ def build_optimizer(
     optimizer = type(rule.__name__, (_PerVariable, rule), {})(learning_rate, **arguments)
     optimizer.factors = tuple(factors) or (1.0,) * len(variables)
     decay = knobs.weight_decay if knobs.decoupled else 0.0
-    optimizer.decays = tuple(decay if id(variable) in kernels else 0.0 for variable in variables)
+    optimizer.decays = tuple(decay if id(variable) in decayed else 0.0 for variable in variables)
     if scale_loss:
         optimizer = optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)

@@ -8,13 +8,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fgtl.data.knobs import ViewKnobs
 from fgtl.data.many_views import views_named
 from fgtl.data.views import loose_batches
 from fgtl.errors import UsageError
 from fgtl.features.extractor import Extractor
 from fgtl.training.extract_knobs import ExtractKnobs
-from fgtl.training.extraction import Network, build_network
+from fgtl.training.extraction import Network, build_network, view_knobs_of
 
 
 def rebuild_network(
@@ -33,7 +32,7 @@ def rebuild_network(
         UsageError: these weights make another extractor.
         DataError: the weights, or the run, cannot be read.
     """
-    seen = {"eval_crop": extractor.eval_crop, "legacy_resize": extractor.legacy_resize}
+    seen = {name: getattr(extractor, name) for name in ("resize", "eval_crop", "legacy_resize")}
     size = {"backbone": extractor.backbone, "weights": weights, "image_size": extractor.input_size}
     asked: dict[str, Any] = {} if run_dir is not None else seen | size
     network = build_network(
@@ -65,16 +64,10 @@ def photo_features(files: Sequence[bytes], network: Network, batch_size: int = 3
 
     Memory: a batch of images.
     """
-    extractor = network.extractor
-    knobs = ViewKnobs(
-        image_size=extractor.input_size,
-        eval_crop=extractor.eval_crop,
-        legacy_resize=extractor.legacy_resize,
-        eval_batch_size=min(batch_size, len(files)),
-    )
+    knobs = view_knobs_of(network.extractor, eval_batch_size=min(batch_size, len(files)))
     run = tf.function(lambda images: network.output(network.model, images))
     total = np.zeros((len(files), network.dim), np.float32)
-    looks = views_named(extractor.views, extractor.eval_crop)
+    looks = views_named(network.extractor.views, knobs.kept_share)
     for look in looks:
         rows = [run(images).numpy()[weights.numpy() > 0] for images, weights in loose_batches(files, knobs, look)]
         total += np.concatenate(rows)[:, : network.dim]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fgtl.errors import InputError
-from fgtl.training.settings import TrainingKnobs
+from fgtl.training.settings import ScheduleKnobs, TrainingKnobs
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class Plan:
         """The phase that trains step `step` (zero based)."""
         return next(phase for phase in self.phases if step in phase.steps)
 
+    def warmup_steps(self, knobs: ScheduleKnobs) -> int:
+        """Steps of the warm-up that the knobs ask for, in epochs or in steps."""
+        return knobs.warmup_steps or round(knobs.warmup_epochs * self.images / self.batch_size)
+
     def describe(self) -> str:
         """One line for people: "3 epochs head (141 steps), then 10 epochs all (469 steps)"."""
         parts = (f"{len(p.epochs)} epochs {p.name} ({len(p.steps):,} steps)" for p in self.phases)
@@ -92,5 +96,10 @@ def plan_training(knobs: TrainingKnobs, *, images: int, batch_size: int) -> Plan
         first = phases[-1].epochs.stop if phases else 0
         epochs = range(first, first + count)
         steps = range(plan.steps_in(epochs.start), plan.steps_in(epochs.stop))
+        if warms_up and knobs.warmup_steps >= len(steps):
+            raise InputError(
+                f"--warmup_steps={knobs.warmup_steps} leaves nothing of the {len(steps):,} steps of {count} epochs.",
+                expected="a warm-up shorter than the training.",
+            )
         phases.append(Phase(name, epochs, steps, rates[name], warms_up))
     return Plan(images, batch_size, tuple(phases))

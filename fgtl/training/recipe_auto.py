@@ -12,6 +12,9 @@ A pure function, so a resumed run chooses the same. What the rules rest on, meas
   Flips, colour and smoothed labels beside that; a linear head has windows of 35 % and no colour.
 - With few images a class a frozen backbone is at least as good as a tuned one.
 
+The plug-in head (--head plugin) has several layers of its own and the dropout it was published with: it starts at a
+lower rate than a linear head, no dropout is chosen for it, and without a GPU its pyramid is narrow (not measured).
+
 The rest is custom and not measured here: where "few" ends, epochs by the square root of the number of images, warm-up
 a twentieth of them, smaller windows for larger sets, three times as long without weights. The numbers stand in the
 functions below, one function a question.
@@ -54,6 +57,16 @@ class Choice:
     def __getitem__(self, name: str) -> Any:
         return self.given[name] if name in self.given else self.knobs[name]
 
+    @property
+    def plugin(self) -> bool:
+        """Whether the head is the plug-in."""
+        return self.given.get("head") == "plugin"
+
+    @property
+    def resize(self) -> int:
+        """Side of the square that images are made first, pixels; 0 for none."""
+        return int(self.given.get("resize", 0))
+
 
 def choose(facts: Facts, given: Mapping[str, Any]) -> Choice:
     """Choose every knob that has a rule and is not given.
@@ -65,7 +78,7 @@ def choose(facts: Facts, given: Mapping[str, Any]) -> Choice:
         UsageError: an optimizer was given for which no rate is known.
     """
     choice = Choice(given)
-    for question in (_size, _batch, _trained, _epochs, _statistics, _rates, _windows, _labels, _uneven):
+    for question in (_size, _batch, _trained, _epochs, _statistics, _rates, _windows, _labels, _width, _uneven):
         question(facts, choice)
     return choice
 
@@ -77,6 +90,8 @@ def _size(facts: Facts, choice: Choice) -> None:
     if size > 2 * facts.short_side:
         step = 32 if 32 % facts.multiple == 0 else facts.multiple
         size, why = 2 * facts.short_side // step * step, f"at most twice the images' short side of {facts.short_side}"
+    if 0 < choice.resize < size:
+        size, why = choice.resize, "all of --resize"
     taken, limit = _taken_size(facts, size)
     choice.set(why if taken == size else f"{why}; {limit}", image_size=taken)
 
@@ -129,7 +144,8 @@ def _epochs(facts: Facts, choice: Choice) -> None:
     epochs = choice["epochs"]
     if choice["mode"] == "head_then_all":
         choice.set("a tenth of the epochs", head_epochs=max(round(epochs / 10), 1))
-    choice.set("a twentieth of the epochs", warmup_epochs=min(round(epochs / 20, 2), 5.0))
+    if not choice.given.get("warmup_steps"):
+        choice.set("a twentieth of the epochs", warmup_epochs=min(round(epochs / 20, 2), 5.0))
 
 
 def _statistics(facts: Facts, choice: Choice) -> None:
@@ -156,12 +172,15 @@ def _rates(facts: Facts, choice: Choice) -> None:
     rate = (2e-4 if facts.pretrained else 1e-3) * math.sqrt(batch / 32) / (10 if facts.goes_on else 1)
     why = f"{2e-4 if facts.pretrained else 1e-3:g} for batches of 32, else by the square root of the batch size"
     if choice["mode"] == "head":
-        choice.set("a linear head on frozen features", head_learning_rate=3e-3, weight_decay=1e-3)
+        if choice.plugin:
+            choice.set("the plug-in on frozen taps", head_learning_rate=1e-3, weight_decay=1e-4)
+        else:
+            choice.set("a linear head on frozen features", head_learning_rate=3e-3, weight_decay=1e-3)
         return
     choice.set(why + "; a tenth of it behind --init_run" * facts.goes_on, learning_rate=float(f"{rate:.3g}"))
     if choice["mode"] == "head_then_all":
-        choice.set("for the head alone", head_learning_rate=3e-3)
-    few = facts.pretrained and facts.images < 20_000
+        choice.set("for the head alone", head_learning_rate=1e-3 if choice.plugin else 3e-3)
+    few = facts.pretrained and facts.images < 20_000 and not choice.plugin
     choice.set("dropout does more for few images" if few else "mild", weight_decay=0.0 if few else 1e-4)
 
 
@@ -170,7 +189,10 @@ def _windows(facts: Facts, choice: Choice) -> None:
     why = "larger sets take smaller windows"
     if choice["mode"] != "head" and least > 0.2:
         least, why = 0.2, "small windows, so that few images are not learned by heart"
-    choice.set(why, random_crop=True, crop_min_area=least)
+    if choice.resize:
+        choice.set("anywhere in the square of --resize", random_crop=True)
+    else:
+        choice.set(why, random_crop=True, crop_min_area=least)
     colour = "none" if choice["mode"] == "head" else "fast"
     choice.set("a frozen backbone gains nothing from colour" if colour == "none" else "mild", flip=True, colour=colour)
 
@@ -178,8 +200,13 @@ def _windows(facts: Facts, choice: Choice) -> None:
 def _labels(facts: Facts, choice: Choice) -> None:
     tuned = choice["mode"] != "head"
     choice.set("so that few images are not learned by heart", label_smoothing=0.1 if tuned else 0.0)
-    if tuned and facts.images < 20_000:
+    if tuned and facts.images < 20_000 and not choice.plugin:
         choice.set("on the features, for the same reason", dropout=0.2)
+
+
+def _width(facts: Facts, choice: Choice) -> None:
+    if choice.plugin and not facts.on_gpu:
+        choice.set("no GPU: at 512 channels the plug-in costs more than a small backbone", fpn_size=128)
 
 
 def _uneven(facts: Facts, choice: Choice) -> None:

@@ -192,7 +192,12 @@ class Run:
         """How this run's model sees images, from its card; `own` are knobs that change no figure (batch size, threads)."""
         card = self.model_facts
         return ViewKnobs(
-            image_size=card["input_size"], eval_crop=card["eval_crop"], legacy_resize=card["legacy_resize"], **own
+            image_size=card["input_size"],
+            # Models of earlier versions do not say, and had none.
+            resize=card.get("resize", 0),
+            eval_crop=card["eval_crop"],
+            legacy_resize=card["legacy_resize"],
+            **own,
         )
 
     def save_model(self, model: Any, card: Mapping[str, Any]) -> None:
@@ -200,8 +205,8 @@ class Run:
 
         Args:
             model: a Keras model.
-            card: JSON-ready: backbone, head, input_size, eval_crop, legacy_resize, metrics. Schema, class names and
-                the model file's sha256 are added.
+            card: JSON-ready: backbone, head, input_size, resize, eval_crop, legacy_resize, metrics. Schema, class names
+                and the model file's sha256 are added.
         """
         self.model_card.unlink(missing_ok=True)
         with atomic_path(self.model) as partial:

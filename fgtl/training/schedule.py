@@ -1,5 +1,6 @@
-"""The learning rate as a function of the step: Keras' curves, and a warm-up that multiplies any of them."""
+"""The learning rate as a function of the step: Keras' curves, a warm-up that multiplies them, and the plug-in's."""
 
+import math
 from typing import Any
 
 import keras
@@ -35,6 +36,40 @@ class WarmUp(schedules.LearningRateSchedule):
         return cls(keras.saving.deserialize_keras_object(config["curve"]), config["steps"])
 
 
+@keras.saving.register_keras_serializable("fgtl")
+class LateCosine(schedules.LearningRateSchedule):
+    """The plug-in paper's rate: a ramp, and behind it a cosine as long as the whole training, whose end is cut off.
+
+    With W warm-up steps and N in all:
+        step i < W:  start + (rate - start) * i / (W - 1)
+        later:       end + (rate - end) * (1 + cos(pi * (i - W) / N)) / 2
+
+    so the last step has the rate of step N - W of a whole cosine.
+
+    Args:
+        rate: the highest, of the last step of the ramp and the first behind it.
+        warmup: W; with 1 its step has the rate START.
+        length: N.
+        end: what the whole cosine would fall to.
+    """
+
+    # Where the ramp begins.
+    START = 1e-9
+
+    def __init__(self, rate: float, warmup: int, length: int, end: float = 1e-12) -> None:
+        self.rate, self.warmup, self.length, self.end = rate, warmup, length, end
+
+    def __call__(self, step: Any) -> Any:
+        """Scalar rate of a zero-based step."""
+        step = ops.cast(step, "float32")
+        ramp = self.START + (self.rate - self.START) * step / max(self.warmup - 1, 1)
+        turn = ops.cos((step - self.warmup) * (math.pi / self.length))
+        return ops.where(step < self.warmup, ramp, self.end + (self.rate - self.end) / 2 * (1 + turn))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "warmup": self.warmup, "length": self.length, "end": self.end}
+
+
 def build_schedule(knobs: ScheduleKnobs, plan: Plan, phase: Phase) -> float | schedules.LearningRateSchedule:
     """The rate of one phase, by the phase's own steps (the optimizer's iterations).
 
@@ -43,13 +78,17 @@ def build_schedule(knobs: ScheduleKnobs, plan: Plan, phase: Phase) -> float | sc
         staircase:   rate * decay_factor ^ floor(step / D)
         polynomial:  linear from rate to end_learning_rate over D steps, then flat
         cosine:      end + (rate - end) * (1 + cos(pi * step / T)) / 2 over the phase's T steps
+        late_cosine: see `LateCosine`, N = T; its warm-up is its own
 
     Returns:
         A float for a fixed rate without warm-up (so that callbacks may change it), else a schedule.
     """
     rate, length = float(phase.learning_rate), max(len(phase.steps), 1)
     decay_steps = max(int(plan.images * knobs.epochs_per_decay / plan.batch_size), 1)
-    warmup_steps = round(knobs.warmup_epochs * plan.images / plan.batch_size) if phase.warms_up else 0
+    warmup_steps = plan.warmup_steps(knobs) if phase.warms_up else 0
+    if knobs.schedule == "late_cosine":
+        # The published floor, unless another one is asked for.
+        return LateCosine(rate, warmup_steps, length, knobs.end_learning_rate or 1e-12)
     if knobs.schedule == "fixed" and not warmup_steps:
         return rate
     if knobs.schedule == "fixed":

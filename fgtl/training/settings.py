@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fgtl.errors import UsageError
 from fgtl.knobs import Knobs, flag
 
 
@@ -19,7 +20,8 @@ class OptimizerKnobs(Knobs):
     adam_beta1: float = flag(0.9, "decay of Adam's mean gradient", low=0, high=1)
     adam_beta2: float = flag(0.999, "decay of Adam's mean squared gradient", low=0, high=1)
     adam_epsilon: float = flag(1e-7, "added to the root of Adam's second moment", low=0)
-    weight_decay: float = flag(4e-5, "strength, on kernels only", low=0)
+    weight_decay: float = flag(4e-5, "strength, on kernels only, unless --decay_all", low=0)
+    decay_all: bool = flag(False, "weight decay of all that is trained: biases, normalisations and tables too")
     decay_type: str = flag(
         "auto",
         "coupled: decay/2 * sum(w^2) in the loss; decoupled: rate * decay * w off the weight; auto: decoupled for adamw",
@@ -57,13 +59,24 @@ class ScheduleKnobs(Knobs):
     head_learning_rate: float = flag(3e-3, "the highest rate while only the head is trained", low=0)
     schedule: str = flag(
         "cosine",
-        "curve of the rate; staircase and polynomial use epochs_per_decay, cosine the phase's length",
-        choices=("fixed", "staircase", "polynomial", "cosine"),
+        "curve of the rate; staircase and polynomial use epochs_per_decay, cosine the phase's length; late_cosine, the "
+        "plug-in's: a cosine that begins after the warm-up, as long as the phase, so that its end is cut off",
+        choices=("fixed", "staircase", "polynomial", "cosine", "late_cosine"),
     )
     epochs_per_decay: float = flag(10.0, "epochs between the stairs, or until the polynomial ends", low=1e-6)
     decay_factor: float = flag(0.1, "factor of each stair", low=0, high=1)
     end_learning_rate: float = flag(0.0, "where polynomial and cosine end", low=0)
     warmup_epochs: float = flag(0.0, "epochs of a linear ramp that multiplies the curve", low=0)
+    warmup_steps: int = flag(0, "the same in steps, in place of epochs", low=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.warmup_epochs and self.warmup_steps:
+            raise UsageError(
+                f"--warmup_epochs={self.warmup_epochs:g} and --warmup_steps={self.warmup_steps}: both say how long the "
+                "warm-up is.",
+                expected="one of them; the other 0.",
+            )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from fgtl.data.batch_size import check_batch_size
 from fgtl.data.mixing import mixed_images, mixed_targets
 from fgtl.heads.head import total_loss
-from fgtl.losses.weight_decay import coupled_weight_decay, decayed_kernels
+from fgtl.losses.weight_decay import coupled_weight_decay, decayed_weights
 from fgtl.models.penalties import penalties_of
 from fgtl.training.accumulation import accumulated
 from fgtl.training.batch_norm import fused_batch_norm
@@ -39,11 +39,13 @@ class TrainStep:
 
         loss = 1/R sum_r total_loss(head, head.loss(batch_r))  +  decay/2 * sum(w^2) over the trained kernels
 
+    with --decay_all over all weights that are trained.
+
     Args:
         model: built, with `backbone` and `head`.
         optimizer: from `build_optimizer` on `trained_part(model, trains)`.
         trains: "head" or "all".
-        knobs: of them frozen_bn, tuned_bn, weight_decay, clip_norm, jit, accumulate are read.
+        knobs: of them frozen_bn, tuned_bn, weight_decay, decay_all, clip_norm, jit, accumulate are read.
         strategy: the one the model was built under, None for one device.
         ema: averages that follow each update.
 
@@ -68,7 +70,7 @@ class TrainStep:
         self._replicas, self._slices, self._longest = replicas_of(strategy), knobs.accumulate, knobs.clip_norm
         self._backbone_trains = backbone_trains(trains, knobs)
         self._decay = 0.0 if knobs.decoupled else knobs.weight_decay
-        self._kernels = decayed_kernels(part)
+        self._decayed = decayed_weights(part, everything=knobs.decay_all)
         # Both phases have the same terms, so that a mean may reach over the border.
         self._penalties = penalties_of(part) or [lambda: tf.zeros([])] * bool(penalties_of(model))
         # The head is in training mode in any phase.
@@ -152,7 +154,7 @@ class TrainStep:
             terms = self.model.head.loss(outputs, targets)
             total = tf.cast(total_loss(self.model.head, terms), tf.float32)
             if self._decay:
-                terms["weight_decay"] = coupled_weight_decay(self._kernels, self._decay)
+                terms["weight_decay"] = coupled_weight_decay(self._decayed, self._decay)
                 total += terms["weight_decay"]
             if self._penalties:
                 terms["regularisation"] = tf.add_n([penalty() for penalty in self._penalties])

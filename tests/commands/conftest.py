@@ -1,10 +1,15 @@
 """A small drawn record set and a finished run on it, made once for the tests of all verbs."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fgtl.commands.app import main
+
+# pytest's importlib mode leaves the tests' folders out of the path.
+sys.path.insert(0, str(Path(__file__).parent.parent / "models"))
 
 SMALL = ["--backbone=mobilenet_v2", "--weights=none", "--image_size=32", "--batch_size=8", "--seed=3"]
 
@@ -40,3 +45,14 @@ def finished_run(train_words: list[str], tmp_path_factory: pytest.TempPathFactor
     assert main(["train", f"--run_dir={folder}", *train_words]) == 0
     assert main(["evaluate", f"--run_dir={folder}", "--split=test"]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def bright_run(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A run with the plug-in on those records, whose points lie where an image is bright; nobody trained it."""
+    from bright_network import bright_classifier, bright_networks, save_run
+
+    from fgtl.data.records import RecordSet
+
+    with bright_networks():
+        yield save_run(tmp_path_factory.mktemp("bright") / "run", bright_classifier(4), RecordSet.open(records))

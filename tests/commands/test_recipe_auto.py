@@ -230,6 +230,33 @@ def test_rates_are_not_guessed_for_an_optimizer_without_a_rule() -> None:
     assert "learning_rate" not in chosen(CUB_50, optimizer="momentum", **rates)
 
 
+@pytest.mark.parametrize("images", [200, 1350])
+def test_the_plug_in_keeps_its_own_dropout_and_starts_slower(images: int) -> None:
+    facts = replace(CUB_50, images=images)
+    linear, plugin = chosen(facts), chosen(facts, head="plugin")
+    assert "dropout" not in plugin
+    assert Config.from_given({**plugin, "head": "plugin"}).dropout is None
+    assert plugin["head_learning_rate"] < linear["head_learning_rate"]
+    assert (plugin["fpn_size"], "fpn_size" in linear) == (128, False)
+    assert "fpn_size" not in chosen(replace(facts, on_gpu=True), head="plugin")
+    assert chosen(facts, head="plugin", fpn_size=64).keys() == plugin.keys() - {"fpn_size"}
+    same = plugin.keys() & linear.keys() - {"head_learning_rate", "weight_decay"}
+    assert {name: plugin[name] for name in same} == {name: linear[name] for name in same}
+
+
+def test_a_given_resize_takes_the_place_of_windows_and_bounds_the_size() -> None:
+    plain, resized = chosen(CUB_50), chosen(CUB_50, resize=160)
+    assert "crop_min_area" in plain and "crop_min_area" not in resized
+    assert (plain["image_size"], resized["image_size"]) == (224, 160)
+    assert chosen(CUB_50, resize=300)["image_size"] == 224
+
+
+def test_a_warm_up_that_is_given_in_steps_is_not_chosen_in_epochs_too() -> None:
+    knobs = chosen(CUB_50, warmup_steps=40)
+    assert "warmup_epochs" not in knobs
+    assert Config.from_given({**knobs, "warmup_steps": 40}).warmup_steps == 40
+
+
 def test_the_reasons_name_the_data_every_chosen_flag_and_what_was_given() -> None:
     choice = choose(CUB_50, {"image_size": 160, "seed": 3})
     shown = explained(CUB_50, choice)

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import pytest
 
 from fgtl.commands.app import main
@@ -13,11 +15,23 @@ from fgtl.commands.recipe import recipe_file, recipe_names, with_recipe
 from fgtl.commands.train import Config
 from fgtl.commands.train_checks import started_from
 from fgtl.errors import UsageError
+from fgtl.heads.plugin import PluginHead
+from fgtl.models.facts import FACTS
 from fgtl.training.plan import plan_training
+from fgtl.training.run import Run
 from fgtl.training.schedule import build_schedule
 
 # Recipes for the machine at hand; the others are for the published networks and sets.
-SMALL = ("balanced_head", "balanced_stage", "finetune", "linear", "quickstart")
+SMALL = (
+    "balanced_head",
+    "balanced_stage",
+    "finetune",
+    "linear",
+    "plugin_mobilenet_v2_160",
+    "plugin_synth_birds",
+    "quickstart",
+)
+PLUGIN = [name for name in recipe_names() if name.startswith("plugin_")]
 # What makes one of them a matter of seconds.
 TINY = ["--backbone=mobilenet_v2", "--image_size=32", "--batch_size=8", "--epochs=1", "--warmup_epochs=0"]
 
@@ -56,6 +70,14 @@ def test_weights_that_are_given_stand_for_the_recipes_start(tmp_path: Path) -> N
     config = by_recipe(f"--recipe={tmp_path / 'mine.flags'}", "--weights=imagenet")
     config = started_from(config, config.run_dir)
     assert (config.init_run, config.weights, config.epochs) == (None, "imagenet", 7)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [({"warmup_epochs": 2}, (2, 0)), ({"warmup_steps": 7}, (0, 7)), ({}, (0, 400))]
+)
+def test_a_warm_up_that_is_given_stands_for_the_recipes(given: dict[str, int], kept: tuple[int, int]) -> None:
+    config = by_recipe("--recipe=plugin_resnet50_448", *(f"--{name}={value}" for name, value in given.items()))
+    assert (config.warmup_epochs, config.warmup_steps) == kept
 
 
 def test_folders_follow_what_the_recipe_names() -> None:
@@ -109,6 +131,66 @@ def test_the_papers_rates_come_out_at_its_steps() -> None:
     assert {step: pytest.approx(float(rate(step)), rel=1e-5) for step in expected} == expected
 
 
+@pytest.mark.parametrize("name", [name for name in PLUGIN if not name.endswith(("_160", "_birds"))])
+def test_the_plug_in_papers_recipes_have_its_rates_its_augmentation_and_its_decay(name: str) -> None:
+    """In batches of two halves of 16: an update has the rate of both, and there are half as many as 375 an epoch."""
+    config = by_recipe(f"--recipe={name}")
+    plan = plan_training(config, images=6000, batch_size=config.batch_size)
+    rate = build_schedule(config, plan, plan.phases[0])
+    assert len(plan.phases[0].steps) == 50 * 375 / 2
+    assert [float(rate(step)) for step in (0, 399, 400)] == pytest.approx([1e-9, 5e-4, 5e-4], rel=1e-5)
+    # 2.834101e-4 is the published rate in the middle.
+    assert float(rate(9375 // 2)) == pytest.approx(2.834101e-4, rel=1e-3)
+    assert (config.batch_size // config.accumulate, config.optimizer, config.momentum) == (16, "nesterov", 0.9)
+    assert (config.weight_decay, config.decay_all, config.decoupled) == (5e-4, True, False)
+    assert (config.blur, config.sharpen, config.flip, config.colour) == (0.1, 0.1, True, "none")
+    assert (config.image_size, config.resize) in ((384, 510), (448, 600))
+    assert (config.lambda_b, config.lambda_s, config.lambda_n, config.lambda_c) == (0.5, 0, 5, 1)
+    assert (config.head, config.dropout, config.label_smoothing, config.mode) == ("plugin", None, 0, "all")
+
+
+def tap_shapes(config: Config) -> dict[str, tuple[int | None, ...]]:
+    """What the taps of a recipe's backbone are at its size, from the table of backbones."""
+    # KerasHub's preset and the network that it is the weights of.
+    networks = {"swin_large_patch4_window12_384": "swin_large_384", "vit_base_patch16_224_imagenet21k": "vit_base_16"}
+    scheme, _, name = config.backbone.rpartition(":")
+    facts = FACTS[f"{scheme}:{networks[name]}" if scheme else name]
+    found: dict[str, tuple[int | None, ...]] = {}
+    for place, (stride, channels) in enumerate(tuple(map(int, tap.split("x"))) for tap in facts.taps.split()):
+        cells = config.image_size // stride
+        tokens = "vit" in name
+        shape = (cells**2 + 1, channels) if tokens else (cells, cells, channels)
+        found[f"block{3 * place + 3}" if tokens else f"p{stride.bit_length() - 1}"] = (None, *shape)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "kept"),
+    [
+        ("plugin_swin_large_384", [9216, 2304, 576, 144], [2048, 512, 128, 32]),
+        ("plugin_resnet50_448", [12544, 3136, 784, 196], [32] * 4),
+        ("plugin_vit_base_448", [785] * 4, [32] * 4),
+        ("plugin_efficientnet_b7_448", [12544, 3136, 784, 196], [32] * 4),
+        ("plugin_mobilenet_v2_160", [1600, 400, 100, 25], [32, 32, 32, 12]),
+        ("plugin_synth_birds", [2304, 576, 144, 36], [32, 32, 32, 18]),
+    ],
+)
+def test_the_plug_in_of_a_recipe_fits_its_backbone_at_its_size(name: str, points: list[int], kept: list[int]) -> None:
+    config = by_recipe(f"--recipe={name}")
+    shapes = tap_shapes(config)
+    # The shapes alone are enough to build it; as narrow as can be, because it takes up to 40 million weights.
+    head = PluginHead(2, replace(config, fpn_size=4))
+    head.build(shapes)
+    assert ([level.points for level in head.levels], head.kept) == (points, kept)
+    taps = {tap: keras.KerasTensor((None, *shape[1:])) for tap, shape in shapes.items()}
+    assert head.compute_output_spec(taps, None)["combiner"].shape == (None, 2)
+
+
+def test_every_plug_in_recipe_is_among_those_that_were_built() -> None:
+    marks = test_the_plug_in_of_a_recipe_fits_its_backbone_at_its_size.pytestmark  # type: ignore[attr-defined]
+    assert sorted(case[0] for case in marks[0].args[1]) == PLUGIN
+
+
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name.startswith("inception_")])
 def test_the_papers_recipes_have_slims_decay_of_batch_statistics(name: str) -> None:
     assert by_recipe(f"--recipe={name}").bn_decay == 0.9997
@@ -126,11 +208,29 @@ def test_the_page_about_recipes_names_all_of_them_and_flags_that_exist() -> None
 
 
 @pytest.mark.slow
+def test_evaluation_sees_images_resized_as_training_did(records: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = [f"--records={records}", f"--run_dir={run}", "--weights=none", "--tuned_bn=train", "--mode=all", *TINY]
+    assert main(["train", *words, "--resize=90", "--learning_rate=1e-2", "--validation_fraction=0.25"]) == 0
+    best = json.loads((run / "best.json").read_text())
+    assert main(["evaluate", f"--run_dir={run}", "--split=validation"]) == 0
+    (found,) = (json.loads(path.read_text()) for path in (run / "eval").glob("*.json"))
+    assert found["top1"] == pytest.approx(best["value"])
+    assert Run.open(run).view_knobs().resize == 90
+    logged = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    (validated,) = (line["validation/loss"] for line in logged if "validation/loss" in line)
+    # Another view of the images has another loss.
+    assert found["log_loss"] == pytest.approx(validated, rel=1e-5)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_the_small_recipes_train(name: str, records: Path, tmp_path: Path, finished_run: Path) -> None:
     staged = [f"--init_run={finished_run}"] if name.startswith("balanced") else ["--weights=none", "--tuned_bn=train"]
     words = [f"--recipe={name}", f"--records={records}", f"--run_dir={tmp_path / 'run'}", *staged, *TINY]
-    phases = ["--head_epochs=1"] if name in ("finetune", "quickstart") else []
+    phases = ["--head_epochs=1"] if name in ("finetune", "quickstart", *PLUGIN) else []
+    # At 32 px the deepest tap has a single point.
+    phases += ["--image_size=64"] if name in PLUGIN else []
     assert main(["train", *words, *phases, "--validation_fraction=0.25"]) == 0
     config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
     assert config["recipe"] == name

@@ -172,6 +172,18 @@ def test_evaluation_gives_a_bad_record_no_weight_and_leaves_the_others(
     assert not images[row].any()
 
 
+def test_in_a_resized_square_a_bad_record_is_black_too_and_the_others_stay(
+    selection: Selection, whole: Selection
+) -> None:
+    flip(30)(selection, BAD)
+    images, _, weights = columns(evaluation_batches(selection, knobs(resize=12)))
+    expected = columns(evaluation_batches(whole, knobs(resize=12)))[0]
+    good = np.delete(np.arange(IMAGES), BAD)
+    np.testing.assert_array_equal(images[good], expected[good])
+    assert weights[BAD] == 0
+    assert not images[BAD].any()
+
+
 def test_a_shard_cut_short_loses_its_last_records_only(selection: Selection, whole: Selection) -> None:
     path = selection.shard_paths[0]
     lost = int(np.flatnonzero(selection.shards == 0)[-1])

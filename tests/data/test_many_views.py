@@ -47,5 +47,5 @@ def test_ten_views_are_five_and_their_mirrors():
 
 def test_corners_of_whole_images_are_refused():
     assert views_named("flip", 1.0) == VIEWS["flip"]
-    with pytest.raises(UsageError, match="--views=ten with --eval_crop=1"):
+    with pytest.raises(UsageError, match="--views=ten of a crop that is the whole image"):
         views_named("ten", 1.0)

@@ -282,6 +282,8 @@ def test_a_converted_folder_is_read_as_its_files_are(tmp_path: Path, files: list
 EVERYTHING: dict[str, Any] = {
     "batch_size": 6,
     "colour": "slow",
+    "blur": 0.5,
+    "sharpen": 0.5,
     "randaugment_layers": 1,
     "erasing": 0.5,
     "mixup": 0.2,
@@ -392,11 +394,12 @@ def test_a_late_image_lets_others_pass_in_fast_only() -> None:
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
 def test_images_of_a_pixel_or_a_row_go_through_everything(kind: str) -> None:
     tiny = Records([encoded(picture(1, height, width), kind) for height, width in ((1, 1), (2, 300), (300, 1), (1, 5))])
-    for options in (knobs(batch_size=4), knobs(**{**EVERYTHING, "batch_size": 4})):
+    everything = EVERYTHING | {"batch_size": 4}
+    for options in (knobs(batch_size=4), knobs(**everything), knobs(**everything, resize=16)):
         for images, *_ in batches(training_batches(tiny, options, steps=range(12))):
             assert np.isfinite(images).all()
             assert 0 <= images.min() <= images.max() <= 255
-    assert len(batches(evaluation_batches(tiny, knobs()))) == 1
+        assert len(batches(evaluation_batches(tiny, options))) == 1
 
 
 def test_nothing_to_read_is_an_error() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgtl.losses.weight_decay import coupled_weight_decay, decayed_kernels
+from fgtl.losses.weight_decay import coupled_weight_decay, decayed_weights
 
 
 @settings(deadline=None)
@@ -40,7 +40,7 @@ def small_model() -> keras.Model:
 
 
 def test_kernels_decay_and_biases_and_normalisation_do_not() -> None:
-    assert ["/".join(kernel.path.split("/")[-2:]) for kernel in decayed_kernels(small_model())] == [
+    assert ["/".join(kernel.path.split("/")[-2:]) for kernel in decayed_weights(small_model())] == [
         "conv/kernel",
         "depthwise/kernel",
         "separable/depthwise_kernel",
@@ -49,7 +49,14 @@ def test_kernels_decay_and_biases_and_normalisation_do_not() -> None:
     ]
 
 
+def test_on_request_everything_that_is_trained_decays() -> None:
+    model = small_model()
+    model.get_layer("conv").trainable = False
+    assert decayed_weights(model, everything=True) == model.trainable_variables
+    assert {weight.name for weight in decayed_weights(model, everything=True)} >= {"gamma", "beta", "bias"}
+
+
 def test_frozen_kernels_do_not_decay() -> None:
     model = small_model()
     model.get_layer("conv").trainable = False
-    assert len(decayed_kernels(model)) == 4
+    assert len(decayed_weights(model)) == 4

@@ -23,6 +23,7 @@ def test_what_changes_the_features_changes_the_question(weights: Path) -> None:
         {"weights": str(weights)},
         {"backbone": "mobilenet_v2"},
         {"image_size": 160},
+        {"resize": 256},
         {"eval_crop": 1.0},
         {"legacy_resize": True},
         {"tap": "p4"},
@@ -33,6 +34,11 @@ def test_what_changes_the_features_changes_the_question(weights: Path) -> None:
     assert all("fixed" in question for question in questions)
     assert len({str(sorted(question.items(), key=str)) for question in questions}) == len(knobs)
     assert question_of(ExtractKnobs(eval_batch_size=7, threads=2, bad_records="skip")) == questions[0]
+
+
+def test_without_a_resize_the_question_is_worded_as_before_there_was_one() -> None:
+    assert "resize" not in question_of(ExtractKnobs())
+    assert question_of(ExtractKnobs(resize=256))["resize"] == 256
 
 
 def test_a_weight_file_is_told_by_its_content(weights: Path, tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ def test_decoupled_decay_shrinks_kernels_and_leaves_the_rest(config, fresh_model
     assert all(np.allclose(value, 1 - 0.1 * 0.5) for path, value in after.items() if path.endswith("kernel"))
 
 
+def test_decoupled_decay_of_everything_shrinks_everything(config, fresh_model):
+    model = fresh_model()
+    for variable in model.trainable_variables:
+        variable.assign(keras.ops.ones(variable.shape))
+    _, after = one_update(config(optimizer="adamw", weight_decay=0.5, decay_all=True), model)
+    assert all(np.allclose(value, 1 - 0.1 * 0.5) for value in after.values())
+
+
 @pytest.mark.parametrize("optimizer", [rule for rule in RULES if rule not in ("adamw", "ftrl")])
 def test_coupled_decay_is_not_the_optimizers_business(config, fresh_model, optimizer):
     before, after = one_update(config(optimizer=optimizer, weight_decay=0.5), fresh_model())

@@ -287,6 +287,17 @@ def test_opening_what_is_not_a_finished_run_says_which(folder, tmp_path):
         Run.open(folder)
 
 
+def test_a_model_says_how_it_sees_images(folder):
+    run = Run.create_or_resume(folder, CONFIG, FACTS)
+    card = {"input_size": 8, "resize": 11, "eval_crop": 0.9, "legacy_resize": False}
+    run.save_model(small_model(), card)
+    seen = {"image_size": 8, "resize": 11, "eval_crop": 0.9, "legacy_resize": False, "threads": 1}
+    assert Run.open(folder).view_knobs(threads=1).as_dict().items() >= seen.items()
+    # One that was saved before there was a resize.
+    run.save_model(small_model(), {name: value for name, value in card.items() if name != "resize"})
+    assert Run.open(folder).view_knobs().resize == 0
+
+
 @pytest.mark.parametrize("name", ["run.json", "model.json"])
 def test_a_run_file_that_lost_its_content_is_named(folder, name):
     run = Run.create_or_resume(folder, CONFIG, FACTS)

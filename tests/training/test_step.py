@@ -105,6 +105,35 @@ def test_weight_decay_of_four_ones_is_8e_5(config, fresh_model, take_steps):
     assert figures[0][step.names.index("weight_decay")] == pytest.approx(8e-5)
 
 
+def slow_nesterov(weight, gradients, rate, momentum, decay):
+    """As PyTorch has it: decay * w is a part of the gradient, and the momentum is of gradients, not of steps."""
+    velocity = np.zeros_like(weight)
+    for gradient in gradients:
+        whole = gradient + decay * weight
+        velocity = momentum * velocity + whole
+        weight = weight - rate * (whole + momentum * velocity)
+    return weight
+
+
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_nesterov_with_decay_of_everything_is_the_plug_in_papers(config, fresh_model, take_steps, decay_all):
+    model = fresh_model(dropout=0.0)
+    for variable in model.trainable_variables:
+        variable.assign(keras.random.normal(variable.shape, seed=3))
+    before = [variable.value.numpy() for variable in model.trainable_variables]
+    # Nothing but decay moves: the head says nothing of the images.
+    model.head.loss = lambda outputs, targets: {"nothing": 0.0 * tf.reduce_sum(outputs["logits"])}
+    knobs = config(optimizer="nesterov", weight_decay=5e-2, decay_all=decay_all, tuned_bn="inference")
+    step, figures = take_steps(model, "all", knobs, steps=3)
+    for variable, start in zip(model.trainable_variables, before, strict=True):
+        decay = 5e-2 if decay_all or variable.name == "kernel" else 0.0
+        expected = slow_nesterov(start.astype(np.float64), [0.0] * 3, 0.1, 0.9, decay)
+        np.testing.assert_allclose(variable.value.numpy(), expected, rtol=1e-5)
+    names = ("gamma", "beta", "bias", "kernel") if decay_all else ("kernel",)
+    counted = sum(np.sum(w**2) for v, w in zip(model.trainable_variables, before, strict=True) if v.name in names)
+    assert figures[0][step.names.index("weight_decay")] == pytest.approx(5e-2 / 2 * counted, rel=1e-5)
+
+
 def test_decoupled_decay_is_no_term_of_the_loss(config, fresh_model, take_steps):
     step, _ = take_steps(fresh_model(), "head", config(optimizer="adamw"), steps=1)
     assert "weight_decay" not in step.names
