@@ -23,7 +23,7 @@ from fgtl.errors import InputError
 
 _LABEL, _WEIGHT = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
 # Of an image of one pixel, black, in the stead of a bad one.
-_NOWHERE = np.float32([1, 1, 0, 0])
+_NOWHERE = np.array([1, 1, 0, 0], np.float32)
 
 
 def evaluation_batches(selection: Selection, knobs: ViewKnobs, look: View = CENTRE) -> tf.data.Dataset:
@@ -91,8 +91,8 @@ def loose_batches(files: Sequence[bytes], knobs: ViewKnobs, look: View = CENTRE)
     if not files:
         raise InputError("There are no images to look at.", expected="at least one.")
     facts = [inspect(data) for data in files]
-    sides = (np.array([getattr(fact, side) for fact in facts], np.int32) for side in ("height", "width"))
-    frames = view_frames(*sides, knobs, look)
+    heights, widths = np.array([(fact.height, fact.width) for fact in facts], np.int32).T
+    frames = view_frames(heights, widths, knobs, look)
 
     def prepare(first: int, last: int) -> Arrays:
         rows, weights = _rows_and_weights(first, last, len(files))
