@@ -3,7 +3,7 @@
 from fgtl.analysis.probe import probe
 from fgtl.analysis.probe_knobs import ProbeKnobs
 from fgtl.data.splits import carve_validation
-from fgtl.errors import UsageError
+from fgtl.errors import InputError, UsageError
 from fgtl.features.feature_set import Features
 
 FRACTION = 0.2
@@ -24,7 +24,7 @@ def held_out_accuracy(rows: Features, classifier: str, seed: int = 0) -> float |
         The accuracy; None where there are too few images to hold some out twice.
 
     Raises:
-        DataError: see `probe`.
+        DataError, InputError: see `probe`.
 
     Cost, memory: see `probe`; without standardisation, which would double it.
     """
@@ -32,5 +32,7 @@ def held_out_accuracy(rows: Features, classifier: str, seed: int = 0) -> float |
         fitting, held = carve_validation(rows, FRACTION, seed)
         knobs = ProbeKnobs(classifiers=(classifier,), standardise="off", seed=seed)
         return probe(fitting, None, held, knobs).outcomes[0].evaluation.top1
+    except InputError:
+        raise
     except UsageError:
         return None

@@ -108,7 +108,7 @@ def probe(
 
     Raises:
         DataError: a feature is not finite, or there is only one class.
-        InputError: the parts disagree in classes or dimensions.
+        InputError: the parts disagree in classes or dimensions, or share an image.
         UsageError: no validation image can be carved, or the shots are no numbers.
 
     Memory: a few copies of the training features, and that of `Descent`.
@@ -127,8 +127,9 @@ def probe(
         outcomes.append(_tested(classifier, best, tried, whole, test, knobs))
         advance(classifier)
     few = []
+    lengths = Scaling(knobs.normalise, None)
     for count in shots:
-        few.append(few_shot(whole, test, count, knobs.seeds, knobs.seed))
+        few.append(few_shot(_with(whole, lengths), _with(test, lengths), count, knobs.seeds, knobs.seed))
         advance(f"{count} shots")
     known = np.bincount(whole.labels, minlength=len(whole.class_names)) > 0
     return ProbeResult(
@@ -211,6 +212,10 @@ def _scaled(
     return scaling(rows), scaling(np.asarray(others.features))
 
 
+def _with(part: Features, scaling: Scaling) -> Features:
+    return Features(scaling(np.asarray(part.features)), part.labels, part.ids, part.class_names)
+
+
 def _standardisations(knobs: ProbeKnobs) -> tuple[bool, ...]:
     return {"on": (True,), "off": (False,), "auto": (False, True)}[knobs.standardise]
 
@@ -248,6 +253,12 @@ def _check(parts: Sequence[Features]) -> None:
                 expected="parts of one feature set.",
             )
         check_finite(part.features, part.ids)
+    ids, counts = np.unique(np.concatenate([part.ids for part in parts]), return_counts=True)
+    if counts.max() > 1:
+        raise InputError(
+            f"{int(np.sum(counts > 1)):,} images are in the parts twice, such as {ids[counts.argmax()]}.",
+            expected="training, validation and test images that share none.",
+        )
     if len(np.unique(first.labels)) < 2:
         raise DataError(
             f"All {len(first):,} training images are {first.class_names[first.labels[0]]}.",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fgtl.reports.audit_page import Repeats
     from fgtl.reports.neighbour_pictures import Shown
 
-COUNTED = {"copy": "equal files", "hash": "the same picture by its hash", "features": "the same picture by features"}
+COUNTED = {"copy": "equal files", "hash": "alike by hash", "features": "alike by features"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ def compare(one: Audited, other: Audited, parts: tuple[Features, Features], name
         notes.append(
             f"Features: each is the other's nearest neighbour, for one of them at most {ratio:.2f} times as far as the "
             "second nearest (0.70, less where different photographs often are) and for the other 0.85 times; and nearer "
-            "than nine in ten of all second nearest."
+            "than nine in ten of all second nearest. Some are one scene photographed twice."
         )
     return Comparison(names, (one, other), parts, pairs, tuple(notes))
 

@@ -1,13 +1,13 @@
 """Feature set + photographs -> pictures of their nearest neighbours, and how often those are of the same class."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fgtl.commands.answers import check_ending, dataset_of, write_answer
 from fgtl.commands.neighbour_queries import Queries, QueryKnobs, gather
 from fgtl.console import say, warn
 from fgtl.errors import UsageError
@@ -15,13 +15,13 @@ from fgtl.features.exact_scores import METRICS, Metric
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.features.find import find_feature_sets
 from fgtl.features.stored_images import records_of, stored_images
-from fgtl.files import write_atomically
 from fgtl.knobs import flag
 
-if TYPE_CHECKING:
-    pass
-
-ENDINGS = (".png", ".html")
+_NEAR: dict[Metric, str] = {
+    "cosine": "cosine distance",
+    "euclidean": "Euclidean distance",
+    "dot": "inner product, the larger the nearer",
+}
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Found:
     def said(self, score: float) -> str:
         """A score, for people."""
         if self.metric == "cosine":
-            # Of unit vectors: 0 is the same direction, 2 the opposite one.
-            return f"distance {math.sqrt(max(0.0, 2 - 2 * score)):.3f}"
+            # The cosine distance: 0 is the same direction, 1 a right angle, 2 the opposite one.
+            return f"distance {max(0.0, 1 - score):.3f}"
         return f"{'product' if self.metric == 'dot' else 'distance'} {score:.4g}"
 
 
@@ -67,8 +67,7 @@ def main(config: Config) -> None:
 
     if not config.files:
         raise UsageError("No feature set was given.", expected="fgtl neighbours FEATURESET --query photo.jpg")
-    if config.output is not None and config.output.suffix not in ENDINGS:
-        raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
+    check_ending(config.output, ".png", ".html")
     (found,) = find_feature_sets(config.files[:1])
     database = found.part(config.split)
     query_split = config.query_split or ("test" if "test" in found.counts else "train")
@@ -82,8 +81,9 @@ def main(config: Config) -> None:
     metric = cast(Metric, config.metric)
     nearest = top_k(queries.features, database.features, config.k, metric, exclude_self=own)
     answer = Found(queries, database, *nearest, metric)
-    facts = [("Features", found.meta.describe()), ("Searched", f"{config.split}, {len(database):,} images")]
-    say(f"{found.meta.describe()}: {len(database):,} images of {found.meta.dataset or found.folder}, {config.split}")
+    facts = [("Features", found.meta.describe()), ("By", _NEAR[metric])]
+    facts.append(("Searched", f"{config.split}, {len(database):,} images"))
+    say(f"{found.meta.describe()}: {len(database):,} images of {dataset_of(found)}, {config.split}; by {_NEAR[metric]}")
     _print(answer)
     if config.precision:
         facts.append(("Precision", _precision(found.part(query_split), database, query_split, config)))
@@ -140,8 +140,9 @@ def _draw(found: Found, images: dict[str, bytes], facts: list[tuple[str, str]], 
     rows: list[Row] = []
     for query, (name, label) in enumerate(zip(found.queries.names, found.queries.labels, strict=True)):
         pairs = zip(found.indices[query].tolist(), found.scores[query].tolist(), strict=True)
-        shown = Shown(images.get(name, b""), classes[label] if label >= 0 else "", name)
+        # Of a file its name: the folders of a path leave no room for it.
+        note = name if query < len(found.queries.rows) else Path(name).name
+        shown = Shown(images.get(name, b""), classes[label] if label >= 0 else "", note)
         rows.append(Row(shown, tuple(neighbour(query, row, score) for row, score in pairs)))
     title = f"{len(rows)} photographs and their nearest neighbours"
-    write_atomically(output, as_png(rows) if output.suffix == ".png" else as_html(rows, title, facts))
-    say(f"-> {output}")
+    write_answer(output, {".png": lambda: as_png(rows), ".html": lambda: as_html(rows, title, facts)})

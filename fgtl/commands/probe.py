@@ -29,7 +29,9 @@ class Config(ProbeKnobs):
 
     files: tuple[str, ...] = flag((), "feature sets, one a network; also given without the flag")
     train_split: str = flag("train", "split expression to fit on")
-    validation_split: str = flag("", "the same to choose by; default: validation, or carved from train")
+    validation_split: str = flag(
+        "", "the same to choose by; default: validation, or carved from train where that is used or not there"
+    )
     test_split: str = flag("test", "the same to test on, once")
     output: Path | None = flag(None, "probe.html, .json, .csv or .png, beside the table on the terminal")
 
@@ -47,10 +49,7 @@ def main(config: Config) -> None:
     with Progress("probe", steps, unit="classifiers") as progress:
         results = [probe(*own, config, partial(progress.advance, 1)) for own in parts]
     found = _table(config, sets, [own[2] for own in parts], results)
-    say(
-        f"{found.images['train']:,} training, {found.images['validation']:,} validation and "
-        f"{found.images['test']:,} test images of {found.dataset}"
-    )
+    say(f"{_images(found.images)} of {found.dataset}")
     say(as_text(found))
     if config.output is not None:
         write_atomically(config.output, _rendered(config.output.suffix, found))
@@ -65,7 +64,9 @@ def _check(config: Config) -> None:
 
 
 def _parts(one: "FeatureSet", config: Config) -> "tuple[Features, Features | None, Features]":
-    validation = config.validation_split or ("validation" if "validation" in one.counts else "")
+    validation = config.validation_split
+    if not validation and "validation" in one.counts and "validation" not in config.train_split + config.test_split:
+        validation = "validation"
     wanted = [config.train_split, *filter(None, [validation]), config.test_split]
     # No image is in two parts: the test images must not be fitted on or chosen by.
     one.rows("+".join(wanted))
@@ -88,9 +89,19 @@ def _table(
         same = _same_images(tests[0], test)
         rows += [_classified(name, outcome, test, comparable=same) for outcome in result.outcomes]
         few += [Shots(name, one.shots, one.each, one.interval) for one in result.few]
-    notes = _notes(names, results) + _uncompared(names, tests)
-    datasets = list(dict.fromkeys(one.meta.dataset or one.folder.name for one in sets))
-    return probe_table(", ".join(datasets), config.test_split, results[0].images, rows, few, notes, config.seed)
+    called = [one.meta.dataset or one.folder.name for one in sets]
+    datasets = list(dict.fromkeys(called))
+    notes = [
+        f"{name}: {_images(result.images)} of {dataset}."
+        for name, dataset, result in zip(names, called, results, strict=True)
+        if len(datasets) > 1 or result.images != results[0].images
+    ]
+    notes += _notes(names, results) + _uncompared(names, tests)
+    return probe_table(datasets[0], config.test_split, results[0].images, rows, few, notes, config.seed)
+
+
+def _images(counts: dict[str, int]) -> str:
+    return f"{counts['train']:,} training, {counts['validation']:,} validation and {counts['test']:,} test images"
 
 
 def _names(sets: "Sequence[FeatureSet]") -> tuple[str, ...]:
@@ -112,7 +123,11 @@ def _short_name(one: "FeatureSet") -> str:
 
 
 def _same_images(one: "Features", other: "Features") -> bool:
-    return len(one) == len(other) and set(one.ids.tolist()) == set(other.ids.tolist())
+    """Whether the test images are the same, and of the same classes."""
+    if len(one) != len(other) or one.class_names != other.class_names:
+        return False
+    mine, theirs = one.ids.argsort(), other.ids.argsort()
+    return bool((one.ids[mine] == other.ids[theirs]).all() and (one.labels[mine] == other.labels[theirs]).all())
 
 
 def _classified(name: str, outcome: "Outcome", test: "Features", *, comparable: bool) -> "Classified":
@@ -153,9 +168,9 @@ def _notes(names: Sequence[str], results: "Sequence[ProbeResult]") -> list[str]:
 
 def _uncompared(names: Sequence[str], tests: "Sequence[Features]") -> list[str]:
     others = [name for name, test in zip(names, tests, strict=True) if not _same_images(tests[0], test)]
-    return [f"Other test images than those of {names[0]}, so not compared image by image: {'; '.join(others)}."] * bool(
-        others
-    )
+    return [
+        f"Other test images or classes than those of {names[0]}, so not compared image by image: {'; '.join(others)}."
+    ] * bool(others)
 
 
 def _rendered(ending: str, found: "ProbeTable") -> bytes | str:

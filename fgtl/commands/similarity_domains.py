@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fgtl.analysis.similarity import Collection, Measured
 from fgtl.analysis.typical import typical_row
+from fgtl.commands.answers import dataset_of
 from fgtl.errors import DataError, UsageError
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.features.find import find_feature_sets
@@ -63,7 +64,7 @@ def _side(words: Sequence[str], flag_name: str) -> tuple[Named, ...]:
     for word in words:
         # A folder's own name may have a plus.
         sets = tuple(find_feature_sets([word] if Path(word).expanduser().exists() else word.split("+")))
-        found.append(Named("+".join(one.meta.dataset or one.folder.name for one in sets), sets))
+        found.append(Named("+".join(dataset_of(one) for one in sets), sets))
     names = [one.name for one in found]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"--{flag_name} names {twice[0]} twice.", expected="data sets of different names.")

@@ -104,11 +104,18 @@ def read_npy(path: Path) -> NDArray[Any]:
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """The lines of a UTF-8 text file; empty ones at the end do not count. DataError when it cannot be read."""
+    """The lines of a UTF-8 text file, with or without a byte-order mark; empty ones at the end do not count.
+
+    Raises:
+        DataError: it cannot be read, or a line between others is empty.
+    """
     try:
-        return tuple(path.read_text(encoding="utf-8").rstrip().splitlines())
+        names = tuple(path.read_text(encoding="utf-8-sig").rstrip().splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.", expected="a text file, one name a line.") from None
+    if "" in names:
+        raise DataError(f"{path} line {names.index('') + 1:,} is empty.", expected="one name a line.")
+    return names
 
 
 def _labels(part: ForeignPart, count: int) -> NDArray[np.int32]:

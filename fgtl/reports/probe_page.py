@@ -6,14 +6,23 @@ from itertools import cycle
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from fgtl.reports.confusion import confusion_matrix
 from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PALE, percent_axis, shorten, single_axes, styled, to_svg
 from fgtl.reports.headline import percent
 from fgtl.reports.pages import environment
-from fgtl.reports.probe_table import TITLES, Classified, ProbeTable, cells, difference_cells, few_cells
+from fgtl.reports.probe_table import (
+    TITLES,
+    Classified,
+    ProbeTable,
+    best_of_each,
+    cells,
+    difference_cells,
+    few_cells,
+)
 
 _COLOURS = (GOOD, BAD, PALE, MUTED, INK)
 _VALUES = {"c": "C, weaker penalty to the right", "penalty": "penalty, a share of the mean eigenvalue", "k": "k"}
@@ -31,8 +40,6 @@ class Confusion:
 def as_html(probes: ProbeTable) -> str:
     """The page as text; it loads nothing and runs nothing."""
     dots = to_svg(dot_plot(probes), "Top-1 accuracy of each classifier on each feature set, with 95 % intervals")
-    # The best row of each feature set.
-    best = {row.features: row for row in reversed(probes.rows)}
     return (
         environment()
         .get_template("probe.html")
@@ -46,7 +53,7 @@ def as_html(probes: ProbeTable) -> str:
             else "",
             few=to_svg(few_plot(probes), "Accuracy with few training images a class") if probes.few else "",
             tables=[cells(probes), few_cells(probes), difference_cells(probes)],
-            confusions=[_confusion(row) for row in probes.rows if best[row.features] is row],
+            confusions=[_confusion(row) for row in best_of_each(probes)],
         )
     )
 
@@ -70,7 +77,7 @@ def dot_plot(probes: ProbeTable) -> Figure:
     # Room for the figures at the right.
     axes.set(xlim=(low - margin, high + margin + 0.16 * (high - low + 2 * margin)), ylim=(-0.6, len(places) - 0.4))
     axes.set_xlabel("top-1 accuracy on the test images, 95 % interval")
-    percent_axis(axes.xaxis, digits=0 if high - low > 0.05 else 1)
+    _percent_axis(axes.xaxis)
     axes.grid(axis="x")
     axes.tick_params(axis="both", length=0)
     axes.spines[:].set_visible(False)
@@ -80,13 +87,13 @@ def dot_plot(probes: ProbeTable) -> Figure:
 @styled
 def choice_plot(probes: ProbeTable) -> Figure:
     """Validation accuracy over the settings, a panel a classifier, a colour a feature set; a ring is what was taken."""
-    chosen = [row for row in probes.rows if row.tried]
-    kinds = list(dict.fromkeys(row.classifier for row in chosen))
+    rows = [row for row in probes.rows if row.tried]
+    kinds = list(dict.fromkeys(row.classifier for row in rows))
     colours = _colours(probes)
     figure = Figure(figsize=(7.2, 2.8 * len(kinds)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(kinds), 1))
     for axes, kind in zip(panels, kinds, strict=True):
-        for row in (row for row in chosen if row.classifier == kind):
+        for row in (row for row in rows if row.classifier == kind):
             colour = colours[row.features]
             for standardised in dict.fromkeys(one[2] for one in row.tried):
                 points = sorted((value, share) for _, value, how, share in row.tried if how is standardised)
@@ -94,12 +101,13 @@ def choice_plot(probes: ProbeTable) -> Figure:
                 axes.plot(
                     *zip(*points, strict=True), color=colour, linestyle="--" if standardised else "-", label=label
                 )
-            _, value, _, share = max(row.tried, key=lambda one: one[3])
-            axes.plot([value], [share], "o", color=colour, markersize=9, markerfacecolor="none", markeredgewidth=1.6)
+            if row.chosen is not None:
+                _, value, _, share = row.chosen
+                axes.plot([value], [share], "o", color=colour, markersize=9, mfc="none", markeredgewidth=1.6)
         _log_axis(axes)
-        axes.set(xlabel=_VALUES[_name_of_setting(chosen, kind)], ylabel="validation accuracy")
+        axes.set(xlabel=_VALUES[_name_of_setting(rows, kind)], ylabel="validation accuracy")
         axes.set_title(TITLES[kind], loc="left", fontsize=10, color=INK)
-        percent_axis(axes.yaxis)
+        _percent_axis(axes.yaxis)
         axes.grid(axis="y")
     panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1.12), ncols=2)
     return figure
@@ -130,10 +138,17 @@ def few_plot(probes: ProbeTable) -> Figure:
     _log_axis(axes)
     axes.set_xticks(shots)
     axes.set(xlabel="training images a class", ylabel="top-1 accuracy")
-    percent_axis(axes.yaxis)
+    _percent_axis(axes.yaxis)
     axes.grid(axis="y")
     axes.legend(loc="lower right")
     return figure
+
+
+def _percent_axis(axis: Axis) -> None:
+    """Ticks that are whole at the digits shown: steps of 2.5 would be labelled 82, 85, 88."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
+    percent_axis(axis, digits=int(np.clip(np.ceil(-np.log10(max(high - low, 1e-4) / 7) - 2), 0, 2)))
 
 
 def _log_axis(axes: Axes) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 
 from fgtl.console import table
 from fgtl.reports.figures import shorten
+from fgtl.reports.headline import percent
+
+# Keys of scores that are shares of images, written as such.
+SHARES = ("knn", "ridge", "logistic")
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Ranking:
         by: key of the score that gives the order.
         measured: accuracy of each candidate, None where it is not known; empty without any.
         measured_where: which accuracy it is.
+        held_out: how many of the images the accuracies among the scores are of; 0 where there are none.
         notes: what a reader must know.
     """
 
@@ -88,6 +93,7 @@ class Ranking:
     by: str
     measured: tuple[float | None, ...] = ()
     measured_where: str = ""
+    held_out: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -118,7 +124,10 @@ class Ranking:
             }
             for place, row in enumerate(self.order, 1)
         ]
-        facts = {name: getattr(self, name) for name in ("what", "target", "images", "classes", "by", "measured_where")}
+        facts = {
+            name: getattr(self, name)
+            for name in ("what", "target", "images", "classes", "by", "measured_where", "held_out")
+        }
         agreements = {column.key: asdict(column.agreement) for column in self.columns if column.agreement}
         return {"schema": 1, **facts, "candidates": rows, "agreement": agreements, "notes": list(self.notes)}
 
@@ -154,7 +163,7 @@ def rank_cells(ranking: Ranking) -> tuple[list[str], list[list[str]]]:
         cells += [_cell(column, row, place) for column in ranking.columns]
         if ranking.measured:
             value = ranking.measured[row]
-            cells.append("" if value is None else f"{value:.4f}")
+            cells.append("" if value is None else percent(value))
         rows.append(cells)
     return header, rows
 
@@ -177,7 +186,8 @@ def _cell(column: Column, row: int, place: int) -> str:
     value, own = column.values[row], column.places[row]
     if value is None:
         return ""
-    return f"{value:.4f}" if own == place else f"{value:.4f} ({own})"
+    text = percent(value) if column.key in SHARES else f"{value:.4g}"
+    return text if own == place else f"{text} ({own})"
 
 
 def names_of(words: Sequence[str]) -> tuple[str, ...]:

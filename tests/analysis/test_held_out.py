@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fgtl.analysis.held_out import held_out_accuracy
+from fgtl.errors import DataError, InputError
 from fgtl.features.feature_set import Features
 
 
@@ -29,3 +30,11 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 
 def test_too_few_images_give_nothing() -> None:
     assert held_out_accuracy(rows(1.0, images=4), "knn") is None
+
+
+@pytest.mark.parametrize(("value", "error"), [(np.nan, DataError), (1e30, InputError)])
+def test_features_that_cannot_be_used_are_not_taken_for_too_few(value: float, error: type[Exception]) -> None:
+    found = rows(1.0)
+    found.features[:, 2] = value
+    with pytest.raises(error):
+        held_out_accuracy(found, "knn")

@@ -67,10 +67,8 @@ def test_planted_copies_are_found_listed_and_shown(
     output = tmp_path / "found.html"
     assert main(["audit", str(home), f"--output={output}", "--nolabels", "--workers=1", "--c=10"]) == 0
     shown = capsys.readouterr().out
-    assert (
-        "2 of 24 training photographs are test photographs too: equal files 1, the same picture by its hash 1" in shown
-    )
-    assert "with a training image's picture" in shown
+    assert "2 of 24 training images have a near duplicate in test: equal files 1, alike by hash 1" in shown
+    assert "with a near duplicate in train" in shown
     assert sorted((tmp_path / "found-exclude.txt").read_text().split()) == sorted(pairs)
     page = output.read_text()
     assert page.count("data:image/jpeg") == 4 and "mirrored" in page
@@ -92,7 +90,7 @@ def test_a_wrong_label_is_listed_first(tmp_path: Path, capsys: pytest.CaptureFix
     with (tmp_path / "found-labels.csv").open() as file:
         listed = list(csv.DictReader(file))
     assert (listed[0]["id"], listed[0]["label"], listed[0]["suggested"]) == ("bird 25", "owl", "tit")
-    assert "of 60 training labels are doubtful" in capsys.readouterr().out
+    assert "of 60 training labels are doubtful to a classifier that agrees with 9" in capsys.readouterr().out
     assert "no picture" in (tmp_path / "found.html").read_text()
 
 
@@ -106,7 +104,7 @@ def test_a_source_is_compared_with_every_photograph(
     words = [f"--against={source}", f"--output={tmp_path / 'found.html'}", "--nolabels", "--workers=1", "--c=1"]
     assert main(["audit", str(home), *words]) == 0
     shown = capsys.readouterr().out
-    assert "34 of 36 birds photographs are birds photographs too: equal files 34" in shown
+    assert "34 of 36 birds images have a near duplicate in birds: equal files 34" in shown
     assert "different extractors: only hashes were compared" in shown
     listed = (tmp_path / "found-exclude-source.txt").read_text().split()
     assert len(listed) == 34 and not set(listed) & set(pairs)
@@ -149,6 +147,35 @@ def test_sets_that_share_nothing_to_compare_are_refused(
     words = ["audit", str(alone), f"--against={foreign}", "--nolabels", f"--output={tmp_path / 'found.html'}"]
     assert main(words) == 2
     assert "Neither features nor pictures" in capsys.readouterr().err
+
+
+def test_the_same_images_by_another_network_are_no_source(
+    planted: tuple[Path, dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them would be repeats, and a list of all of them is of no use."""
+    home = shutil.copytree(planted[0], tmp_path / "records")
+    with_features(home, OTHER)
+    words = [f"--against={home / STORE / 'other'}", "--workers=1", f"--output={tmp_path / 'found.html'}"]
+    assert main(["audit", str(home / STORE / "made"), *words]) == 2
+    assert "is about the same images as" in capsys.readouterr().err
+    assert not list(tmp_path.glob("found*"))
+
+
+def test_an_image_alone_in_its_class_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No classifier that never saw it can know its class: it would be doubted always."""
+    labels = np.array([0] * 10 + [1] * 10 + [2], np.int32)
+    rows = (3 * np.eye(4)[labels] + np.random.default_rng(0).normal(size=(21, 4)) / 9).astype(np.float32)
+    ids = np.array([f"{row}" for row in range(21)])
+    few = Features(rows, labels, ids, ("wren", "tit", "owl"))
+    write_feature_set(tmp_path / "few", few, np.zeros(21, np.uint8), EXTRACTOR)
+    assert main(["audit", str(tmp_path / "few"), f"--output={tmp_path / 'few.html'}", "--c=1"]) == 0
+    assert "0 of 20 training labels are doubtful" in capsys.readouterr().out
+    assert "1 images that are the only one of their class were not judged" in (tmp_path / "few.html").read_text()
+    single = Features(rows[:3], np.arange(3, dtype=np.int32), ids[:3], few.class_names)
+    write_feature_set(tmp_path / "single", single, np.zeros(3, np.uint8), EXTRACTOR)
+    assert main(["audit", str(tmp_path / "single"), f"--output={tmp_path / 'single.html'}"]) == 2
+    assert "is the only one of its class" in capsys.readouterr().out
+    assert not (tmp_path / "single.html").exists()
 
 
 def test_no_feature_set_exits_2(capsys: pytest.CaptureFixture[str]) -> None:

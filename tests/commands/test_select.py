@@ -86,7 +86,9 @@ def test_several_sources_have_a_list_each_and_several_targets_their_own_size(
     assert main(["select", *words]) == 0
     assert (tmp_path / "classes-animals.txt").read_text() == "ant\nbee\ncat\n"
     assert (tmp_path / "classes-plants.txt").read_text() == "moss\n"
-    assert "4 of 6 source classes together" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "4 of 6 source classes are chosen" in shown
+    assert f"The command that plants was converted with makes this part of it with --classes={tmp_path}" in shown
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ def page(**changes: object) -> str:
 
 def test_pairs_are_shown_with_their_evidence_and_the_list() -> None:
     shown = page(repeats=(REPEATS,))
-    assert "Training photographs that are test photographs too: 3" in shown
-    assert "equal files, the labels differ" in shown and "ex.txt" in shown
+    assert "Near duplicates: 3 training images in test" in shown
+    assert "equal files, the labels differ" in shown and "fgtl convert --exclude ex.txt" in shown
     assert "The first 1 are shown" in shown
     assert "What they are worth" not in shown and "Doubtful" not in shown
 
