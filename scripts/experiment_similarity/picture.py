@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PALE, percent_axis, shorten, styled
 from scripts.experiment_similarity.association import Association
@@ -36,7 +37,7 @@ def transfer_panels(tables: Tables, found: Mapping[str, Association]) -> Figure:
         ((GOOD, "of the target's record set"), (PALE, "half of it"), (BAD, "of others"))
     ):
         bottom.text(0.82, 0.9 - 0.19 * row / key, f"● {meaning}", va="top", color=colour, fontsize=8.5)
-    bottom.text(0.82, 0.9 - 0.57 / key, "- - untrained net", va="top", color=MUTED, fontsize=8.5)
+    bottom.text(0.82, 0.9 - 0.57 / key, "| its nets,  - - untrained", va="top", color=MUTED, fontsize=8.5)
     return figure
 
 
@@ -47,7 +48,7 @@ def _panel(axes: Axes, tables: Tables, place: int) -> None:
         colour = GOOD if set(sets) <= home else PALE if home & set(sets) else BAD
         axes.plot([x, x], [nets.min(), nets.max()], "-", color=colour, linewidth=1)
         axes.plot([x], [nets.mean()], "o", color=colour, markersize=6)
-        axes.annotate(f"{row + 1}", (x, nets.mean()), xytext=(5, 3), textcoords="offset points", color=INK, fontsize=8)
+    _number(axes, tables.similarity[:, place], tables.transfer[:, place])
     axes.axhline(float(np.mean(tables.untrained[place])), color=MUTED, linewidth=1, linestyle="--")
     axes.margins(0.1)
     axes.set_xlabel("similarity", color=MUTED)
@@ -55,3 +56,21 @@ def _panel(axes: Axes, tables: Tables, place: int) -> None:
     percent_axis(axes.yaxis)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.grid()
+
+
+def _number(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    """The sources' numbers, right of their dots; left where a dot above or below is about as far to the right."""
+    width, height = np.ptp(x) or 1.0, np.ptp(y) or 1.0
+    on_left: dict[int, bool] = {}
+    for row in np.argsort(y).tolist():
+        close = [one for one in on_left if abs(x[one] - x[row]) < 0.06 * width and abs(y[one] - y[row]) < 0.07 * height]
+        on_left[row] = bool(close) and not on_left[close[-1]]
+        axes.annotate(
+            f"{row + 1}",
+            (x[row], y[row]),
+            xytext=(-5 if on_left[row] else 5, 3),
+            textcoords="offset points",
+            ha="right" if on_left[row] else "left",
+            color=INK,
+            fontsize=8,
+        )
