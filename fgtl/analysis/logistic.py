@@ -14,9 +14,6 @@ from fgtl.errors import DataError, InputError, expect_rank
 SWEEP = tuple(float(c) for c in np.logspace(-6, 5, 45))
 TOLERANCE = 1e-7
 MOST_ITERATIONS = 1000
-# Where C times the features' mean square is above this, a fit begins here, and comes to its own C in steps of so much.
-_GENTLE, _STEP = 0.1, 10.0
-_LOOSE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +116,9 @@ def logistic_path(
     halved = 2 if len(present) == 2 else 1
     # Features divided by u have weights u times as large: the same objective, times u^2, at u^2 C.
     square = basis.unit**2
-    led = 0
-    for early in _lead_in(ordered[0] * square / halved):
-        led += descent.minimise(early, _LOOSE, most_iterations - led)[0]
     for c in ordered:
         own = c * square / halved
-        iterations, converged = descent.minimise(own, tolerance, most_iterations - led)
-        iterations, led = iterations + led, 0
+        iterations, converged = descent.minimise(own, tolerance, most_iterations)
         weights, intercept = basis.linear(descent.weights)
         yield LogisticModel(
             weights=weights,
@@ -137,12 +130,6 @@ def logistic_path(
             iterations=iterations,
             converged=converged,
         )
-
-
-def _lead_in(c: float) -> list[float]:
-    """C to pass on the way to a large one, ascending: from afar the descent would lose itself in rounding."""
-    steps = int(np.ceil(np.log(max(c / _GENTLE, 1)) / np.log(_STEP)))
-    return [c / _STEP**step for step in range(steps, 0, -1)]
 
 
 def _check(features: NDArray[np.float32], labels: NDArray[np.integer], classes: int) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fgtl.features.feature_set import Features, FeatureSet
     from fgtl.reports.rank_table import Ranking
 
+_FEW = "Fewer than two images a class make a source look farther than it is, by an unknown amount"
 SCORES = ("logme", "h_score", "leep", "nce", "knn", "ridge", "logistic")
 
 
@@ -122,7 +123,9 @@ def _ranked_sources(
         domain_of(one.part(config.split), name, min_images=config.min_images)
         for one, name in zip(sources, names, strict=True)
     ]
-    return rank_sources(domain_of(target.part(config.split), dataset_of(target)), domains)
+    found = rank_sources(domain_of(target.part(config.split), dataset_of(target)), domains)
+    single = [one.name for one in domains if one.images < 2 * len(one)]
+    return replace(found, notes=(*found.notes, f"{_FEW}: {', '.join(single)}.")) if single else found
 
 
 def _measured(

@@ -37,7 +37,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one target chose: classes, distance of the farthest alone, of the set, the nearest set, of all classes."""
+    """What one target chose: classes; distance of the farthest alone, of the chosen, of the nearest first few, of all."""
 
     target: str
     classes: int

@@ -109,6 +109,19 @@ def test_sources_are_ranked_for_one_target(tmp_path: Path, capsys: pytest.Captur
     assert "2 sources for birds" in (tmp_path / "rank.html").read_text()
 
 
+def test_sources_of_single_images_are_not_compared_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = written(tmp_path / "t", "net", 1.0)
+    rows = FeatureSet.open(Path(target)).part("train").take([0, 1, 2, 3])
+    extractor = Extractor("net", input_size=64)
+    write_feature_set(tmp_path / "few", rows, np.zeros(4, np.uint8), extractor, dataset="few")
+    words = [f"--sources={target},{tmp_path / 'few'}", f"--output={tmp_path / 'rank.html'}"]
+    assert main(["rank", target, *words]) == 0
+    assert "by an unknown amount: few." in capsys.readouterr().out
+    assert "by an unknown amount: few." in (tmp_path / "rank.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
