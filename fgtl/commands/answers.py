@@ -1,12 +1,13 @@
-"""What the verbs that ask feature sets have in common: the file with the answer, and what the sets are called in it."""
+"""What the verbs that compare have in common: the file with the answer, and what feature sets are called in it."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgtl.console import say
-from fgtl.errors import UsageError
+from fgtl.errors import DataError, UsageError
 from fgtl.files import write_atomically
 
 if TYPE_CHECKING:
@@ -15,17 +16,38 @@ if TYPE_CHECKING:
 ENDINGS = (".html", ".json", ".csv", ".png")
 
 
-def check_ending(output: Path | None, *endings: str) -> None:
-    """Raise UsageError unless the file's name says what it is to be; asked before anything is computed."""
-    if output is not None and output.suffix.lower() not in endings:
+def check_output(output: Path | None, *endings: str) -> None:
+    """Ask, before anything is computed, whether the answer can be written.
+
+    Args:
+        output: the file; None: none is wanted. Folders above it that are not there are made when it is written.
+        endings: those that it may have.
+
+    Raises:
+        UsageError: its name does not say what it is to be, or is a folder's.
+        DataError: a folder above it is a file, or nothing may be written there.
+    """
+    if output is None:
+        return
+    if output.suffix.lower() not in endings:
         raise UsageError(f"--output={output} has no known ending.", expected=f"one of {', '.join(endings)}.")
+    if output.is_dir():
+        raise UsageError(f"--output={output} is a folder.", expected="a file's name.")
+    above = next(folder for folder in output.absolute().parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise DataError(f"--output={output}: {above} is no folder.", expected="a folder, or nothing yet.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise DataError(
+            f"--output={output}: no permission to write in {above}.",
+            fix="Choose another folder, or change its permissions.",
+        )
 
 
 def write_answer(output: Path, kinds: Mapping[str, Callable[[], bytes | str]]) -> None:
     """Write what the file's ending asks for, and say where.
 
     Args:
-        output: checked by `check_ending`.
+        output: checked by `check_output`.
         kinds: ending -> what makes the content; only one of them is called.
     """
     content = kinds[output.suffix.lower()]()
@@ -42,12 +64,3 @@ def as_json(value: Any) -> str:
 def dataset_of(found: "FeatureSet") -> str:
     """The data set that the features are of, or the folder's name where nobody said."""
     return found.meta.dataset or found.folder.name
-
-
-def network_of(found: "FeatureSet") -> str:
-    """The network and where its weights came from; how images are shown to it is `extractor.describe()`."""
-    backbone = found.meta.extractor.backbone
-    weights = Path(str(found.meta.question.get("weights", ""))).name
-    for ending in (".h5", ".weights", "_notop"):
-        weights = weights.removesuffix(ending)
-    return weights if weights.startswith(backbone) else f"{backbone}, {weights}".removesuffix(", ")

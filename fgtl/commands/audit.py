@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.commands.answers import check_ending, dataset_of
+from fgtl.commands.answers import check_output, dataset_of
 from fgtl.commands.audit_labels import judge, labels_of
 from fgtl.commands.audit_sets import Audited, Comparison, compare
-from fgtl.console import say, table
+from fgtl.console import Progress, say, table
 from fgtl.errors import UsageError
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.features.find import find_feature_sets
@@ -45,12 +45,15 @@ def main(config: Config) -> None:
         raise UsageError(
             f"{len(config.files)} feature sets were given.", expected="fgtl audit FEATURESET --output=audit.html"
         )
-    check_ending(config.output, ".html")
+    check_output(config.output, ".html")
     found, *others = find_feature_sets([*config.files, *filter(None, [config.against])])
     home = Audited.open(found, config.records, config.workers)
     comparisons = list(_within(home, config))
     for other in others:
         comparisons.append(_with_source(home, Audited.open(other, config.against_records, config.workers)))
+    rules = tuple(dict.fromkeys(rule for one in comparisons for rule in one.rules))
+    for rule in rules:
+        say(rule)
     # Whatever can be refused is before the first file is written.
     judged = judge(found.part(config.train), config.c, config.folds, config.seed) if config.labels else None
     if not comparisons and judged is None:
@@ -62,7 +65,7 @@ def main(config: Config) -> None:
         ("Features", found.meta.describe()),
         *((split, f"{count:,} images") for split, count in found.counts.items()),
     ]
-    page = AuditPage(_title(found, others), tuple(facts), tuple(repeats), tuple(accuracies), labels)
+    page = AuditPage(_title(found, others), tuple(facts), tuple(repeats), tuple(accuracies), labels, rules)
     write_atomically(config.output, as_html(page))
     say(f"-> {config.output}")
 
@@ -125,7 +128,10 @@ def _accuracies(comparisons: list[Comparison], c: float) -> "list[Accuracy]":
 
     if not comparisons or comparisons[0].names != ("training", "test") or not comparisons[0].pairs:
         return []
-    effect = effect_of_duplicates(*comparisons[0].parts, comparisons[0].pairs, c or TRIED[-1])
+    with Progress("test without duplicates", 2, unit="fits") as progress:
+        effect = effect_of_duplicates(
+            *comparisons[0].parts, comparisons[0].pairs, c or TRIED[-1], advance=progress.advance
+        )
     named = {"all": effect.every, "with a near duplicate in train": effect.repeated, "the others": effect.others}
     rows = [Accuracy(name, one.images, one.before, one.after) for name, one in named.items()]
     say(table(list(ACCURACY_HEADER), [row.as_cells() for row in rows]))

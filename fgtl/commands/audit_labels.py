@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fgtl.commands.audit_sets import Audited, examples_of
-from fgtl.console import say
+from fgtl.console import Progress, say
 from fgtl.features.feature_set import Features
 from fgtl.files import write_atomically
 from fgtl.reports.headline import percent
@@ -55,7 +55,7 @@ def judge(train: Features, c: float, folds: int, seed: int) -> Judged | None:
     Raises:
         UsageError: fewer images than folds, or a single class.
     """
-    from fgtl.analysis.confidence import confidence
+    from fgtl.analysis.confidence import TRIED, confidence
     from fgtl.analysis.label_errors import find_label_errors
 
     kept = np.bincount(train.labels, minlength=len(train.class_names))[train.labels] > 1
@@ -63,7 +63,8 @@ def judge(train: Features, c: float, folds: int, seed: int) -> Judged | None:
         say(f"Labels were not judged: each of the {len(train):,} training images is the only one of its class.")
         return None
     rows = train if kept.all() else train.take(kept)
-    probabilities, used = confidence(rows, c, folds, seed)
+    with Progress("judge labels", folds * (1 if c else len(TRIED)), unit="fits") as progress:
+        probabilities, used = confidence(rows, c, folds, seed, advance=progress.advance)
     right = float((probabilities.argmax(axis=1) == rows.labels).mean())
     return Judged(rows, int((~kept).sum()), find_label_errors(probabilities, rows.labels), right, used, folds)
 

@@ -53,9 +53,10 @@ class Queries:
         return [*map(str, self.rows.ids), *map(str, self.photos)]
 
     @property
-    def labels(self) -> list[int]:
-        """-1 for an image file: nobody knows."""
-        return [*self.rows.labels.tolist(), *[-1] * len(self.photos)]
+    def every(self) -> Features:
+        """All of them; the label of an image file is -1: nobody knows it."""
+        labels = np.concatenate([self.rows.labels, np.full(len(self.photos), -1, np.int32)])
+        return Features(self.features, labels, np.array(self.names, str), self.rows.class_names)
 
 
 def gather(found: FeatureSet, words: Sequence[str], knobs: QueryKnobs, split: str) -> Queries:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.commands.answers import ENDINGS, as_json, check_ending, dataset_of, network_of, write_answer
+from fgtl.commands.answers import ENDINGS, as_json, check_output, dataset_of, write_answer
 from fgtl.console import Progress, say
 from fgtl.errors import UsageError
 from fgtl.knobs import LARGEST_SEED, Knobs, flag
 
 if TYPE_CHECKING:
-    from fgtl.features.feature_set import Features, FeatureSet
+    from fgtl.features.feature_set import FeatureSet
     from fgtl.reports.rank_table import Ranking
 
 _FEW = "Fewer than two images a class make a source look farther than it is, by an unknown amount"
@@ -58,7 +58,7 @@ def main(config: Config) -> None:
 
 
 def _check(config: Config) -> None:
-    check_ending(config.output, *ENDINGS)
+    check_output(config.output, *ENDINGS)
     if not config.files:
         raise UsageError("No feature set is named.", expected="fgtl rank FEATURESET FEATURESET ..., of one target.")
     if config.sources and len(config.files) > 1:
@@ -80,14 +80,12 @@ def _names(sets: Sequence["FeatureSet"], sources: Sequence["FeatureSet"]) -> tup
     """Of what is ranked, for people."""
     from fgtl.reports.rank_table import names_of
 
-    return names_of([dataset_of(one) for one in sources] or [network_of(one) for one in sets])
+    return names_of([dataset_of(one) for one in sources] or [one.meta.network for one in sets])
 
 
 def _ranked_models(config: Config, sets: Sequence["FeatureSet"], names: Sequence[str]) -> "Ranking":
-    from fgtl.analysis.held_out import FRACTION
     from fgtl.analysis.ranking import Candidate, rank_models
     from fgtl.features.same_images import check_same_images
-    from fgtl.reports.rank_table import SHARES
 
     check_same_images(sets, config.split)
     candidates = []
@@ -97,18 +95,7 @@ def _ranked_models(config: Config, sets: Sequence["FeatureSet"], names: Sequence
         candidates.append(Candidate(name, one.part(config.split), rows, one.meta.extractor.describe()))
     with Progress("rank", len(sets) * len(config.scores), unit="scores") as progress:
         found = rank_models(dataset_of(sets[0]), candidates, config.scores, config.by, config.h_score, progress.advance)
-    return replace(found, held_out=_held_out(candidates[0].train, FRACTION) if {*config.scores} & {*SHARES} else 0)
-
-
-def _held_out(rows: "Features", fraction: float) -> int:
-    """How many images the accuracies among the scores are of."""
-    from fgtl.data.splits import carve_validation
-
-    try:
-        return len(carve_validation(rows, fraction, 0)[1])
-    except UsageError:
-        # Too few to hold some out: there are no such accuracies either.
-        return 0
+    return replace(found, seed=config.seed)
 
 
 def _ranked_sources(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.commands.answers import as_json, check_ending, dataset_of
+from fgtl.commands.answers import as_json, check_output, dataset_of
 from fgtl.console import say
 from fgtl.errors import UsageError
 from fgtl.files import write_atomically
@@ -44,7 +44,7 @@ def main(config: Config) -> None:
     from fgtl.reports.select_files import as_csv, as_dict, as_text
     from fgtl.reports.select_plot import distance_curves
 
-    check_ending(config.output, ".txt")
+    check_output(config.output, ".txt")
     sources, targets = _opened(config)
     source = joined([_domain(one, config.split, config.min_images) for one in sources], _names(sources))
     sizes = _sizes(config.k, len(targets), len(source))

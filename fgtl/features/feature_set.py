@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgtl.data.splits import parse_expression
-from fgtl.errors import DataError, UsageError
+from fgtl.errors import DataError, InputError, UsageError
 from fgtl.features.checks import check_columns, check_finite
 from fgtl.features.meta import FEATURES, META, PROBABILITIES, READ_WHOLE, SPLITS, Meta, read_array, read_meta
 
@@ -40,6 +40,25 @@ class Features:
     def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> "Features":
         """The rows at `rows` (any NumPy index of the first axis), in that order."""
         return Features(self.features[rows], self.labels[rows], self.ids[rows], self.class_names)
+
+    def of_classes(self, labels: Sequence[int] | NDArray[np.int64]) -> "Features":
+        """The rows of some classes as a data set of its own: the class `labels[k]` gets the label k. Rows keep their order.
+
+        Raises:
+            InputError: a class that there is not, or one twice.
+        """
+        kept = np.asarray(labels, np.int64)
+        wrong = [int(label) for label in kept if not 0 <= label < len(self.class_names)]
+        if wrong or len(np.unique(kept)) < len(kept):
+            raise InputError(
+                f"There is no class {wrong[0]}." if wrong else "A class is named twice.",
+                expected=f"labels from 0 to {len(self.class_names) - 1:,}, each once.",
+            )
+        new = np.full(len(self.class_names), -1, np.int32)
+        new[kept] = np.arange(len(kept))
+        rows = new[self.labels] >= 0
+        names = tuple(self.class_names[label] for label in kept)
+        return Features(self.features[rows], new[self.labels[rows]], self.ids[rows], names)
 
 
 class FeatureSet:
@@ -138,7 +157,10 @@ class FeatureSet:
         Raises:
             UsageError: a split that is not there, a wrong expression, none or the same row twice.
         """
-        terms = parse_expression(expression, self.counts)
+        try:
+            terms = parse_expression(expression, self.counts)
+        except UsageError as error:
+            raise UsageError(f"{self.folder}: {error}") from None
         parts = [np.flatnonzero(self.splits == SPLITS.index(split))[part] for split, part in terms]
         rows = np.concatenate(parts)
         if len(np.unique(rows)) < len(rows):

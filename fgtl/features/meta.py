@@ -69,6 +69,15 @@ class Meta:
         """Digest of what decides the content: the extractor, its classifier and the exact images."""
         return question_key(self.extractor, self.manifest_sha256, self.head_sha256)
 
+    @property
+    def network(self) -> str:
+        """The network and where its weights came from; how images are shown to it is `extractor.describe()`."""
+        weights = Path(str(self.question.get("weights", ""))).name
+        for ending in (".h5", ".weights", "_notop"):
+            weights = weights.removesuffix(ending)
+        backbone = self.extractor.backbone
+        return weights if weights.startswith(backbone) else f"{backbone}, {weights}".removesuffix(", ")
+
     def describe(self) -> str:
         """One line for people: the extractor, and where its weights came from."""
         weights = self.question.get("weights")

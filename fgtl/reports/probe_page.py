@@ -6,9 +6,8 @@ from itertools import cycle
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from fgtl.reports.confusion import confusion_matrix
 from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PALE, percent_axis, shorten, single_axes, styled, to_svg
@@ -59,8 +58,8 @@ def as_html(probes: ProbeTable) -> str:
 
 
 @styled
-def dot_plot(probes: ProbeTable) -> Figure:
-    """Top-1 accuracy of each row with its interval, best first."""
+def dot_plot(probes: ProbeTable, title: str = "") -> Figure:
+    """Top-1 accuracy of each row with its interval, best first; a title where nothing else says what it is."""
     figure, axes = single_axes(7.2, 1.0 + 0.38 * len(probes.rows))
     places = np.arange(len(probes.rows))[::-1]
     for place, row in zip(places, probes.rows, strict=True):
@@ -77,7 +76,8 @@ def dot_plot(probes: ProbeTable) -> Figure:
     # Room for the figures at the right.
     axes.set(xlim=(low - margin, high + margin + 0.16 * (high - low + 2 * margin)), ylim=(-0.6, len(places) - 0.4))
     axes.set_xlabel("top-1 accuracy on the test images, 95 % interval")
-    _percent_axis(axes.xaxis)
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    percent_axis(axes.xaxis)
     axes.grid(axis="x")
     axes.tick_params(axis="both", length=0)
     axes.spines[:].set_visible(False)
@@ -107,7 +107,7 @@ def choice_plot(probes: ProbeTable) -> Figure:
         _log_axis(axes)
         axes.set(xlabel=_VALUES[_name_of_setting(rows, kind)], ylabel="validation accuracy")
         axes.set_title(TITLES[kind], loc="left", fontsize=10, color=INK)
-        _percent_axis(axes.yaxis)
+        percent_axis(axes.yaxis)
         axes.grid(axis="y")
     panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1.12), ncols=2)
     return figure
@@ -124,8 +124,8 @@ def _name_of_setting(rows: list[Classified], kind: str) -> str:
 
 
 @styled
-def few_plot(probes: ProbeTable) -> Figure:
-    """Accuracy over the training images a class; strokes are the draws."""
+def few_plot(probes: ProbeTable, title: str = "") -> Figure:
+    """Accuracy over the training images a class; strokes are the draws. A title where nothing else says what it is."""
     figure, axes = single_axes(7.2, 3.2)
     for features, colour in _colours(probes).items():
         own = sorted((one for one in probes.few if one.features == features), key=lambda one: one.shots)
@@ -138,17 +138,11 @@ def few_plot(probes: ProbeTable) -> Figure:
     _log_axis(axes)
     axes.set_xticks(shots)
     axes.set(xlabel="training images a class", ylabel="top-1 accuracy")
-    _percent_axis(axes.yaxis)
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    percent_axis(axes.yaxis)
     axes.grid(axis="y")
     axes.legend(loc="lower right")
     return figure
-
-
-def _percent_axis(axis: Axis) -> None:
-    """Ticks that are whole at the digits shown: steps of 2.5 would be labelled 82, 85, 88."""
-    low, high = axis.get_view_interval()
-    axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
-    percent_axis(axis, digits=int(np.clip(np.ceil(-np.log10(max(high - low, 1e-4) / 7) - 2), 0, 2)))
 
 
 def _log_axis(axes: Axes) -> None:

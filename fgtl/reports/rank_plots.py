@@ -73,4 +73,4 @@ def _title(axes: Axes, column: Column, more: str) -> None:
     axes.set_xlabel("lower is better, to the right" if not column.higher else "higher is better", color=MUTED)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if column.key in SHARES:
-        percent_axis(axes.xaxis, 1)
+        percent_axis(axes.xaxis)

@@ -3,8 +3,11 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fgtl.console import table
 from fgtl.reports.figures import shorten
@@ -43,6 +46,8 @@ class Column:
         higher: the higher the better; of a distance the reverse.
         agreement: with the measured accuracies, None without any.
         about: one sentence for people.
+        right: of an accuracy of held-out images, which of them each candidate gets right: (H,) bool, all in one order,
+            None where the value is; empty for other scores.
     """
 
     key: str
@@ -51,6 +56,7 @@ class Column:
     higher: bool = True
     agreement: Agreement | None = None
     about: str = ""
+    right: tuple[NDArray[np.bool_] | None, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def places(self) -> tuple[int | None, ...]:
@@ -79,7 +85,7 @@ class Ranking:
         by: key of the score that gives the order.
         measured: accuracy of each candidate, None where it is not known; empty without any.
         measured_where: which accuracy it is.
-        held_out: how many of the images the accuracies among the scores are of; 0 where there are none.
+        seed: of the resamples.
         notes: what a reader must know.
     """
 
@@ -93,7 +99,7 @@ class Ranking:
     by: str
     measured: tuple[float | None, ...] = ()
     measured_where: str = ""
-    held_out: int = 0
+    seed: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -111,6 +117,11 @@ class Ranking:
             return value is None, 0.0 if value is None else -column.signed(value)
 
         return sorted(range(len(self.names)), key=place)
+
+    @property
+    def held_out(self) -> int:
+        """How many of the images the accuracies among the scores are of; 0 where there are none."""
+        return max((len(one) for column in self.columns for one in column.right if one is not None), default=0)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: everything, candidates best first."""
@@ -148,7 +159,7 @@ def as_csv(ranking: Ranking) -> str:
 def as_text(ranking: Ranking) -> str:
     """The tables that `fgtl rank` prints."""
     parts = [table(*rank_cells(ranking))]
-    if ranking.measured:
+    if any(column.agreement for column in ranking.columns):
         parts.append(table(*agreement_cells(ranking)))
     return "\n\n".join([*parts, *ranking.notes])
 

@@ -1,13 +1,15 @@
 """What a ranking comes to, in a sentence or two: what to start from, who says so, and how sure that is."""
 
-import math
+import numpy as np
 
 from fgtl.reports.headline import percent
-from fgtl.reports.intervals import wilson_interval
+from fgtl.reports.paired import mcnemar, paired_bootstrap
 from fgtl.reports.rank_table import Column, Ranking
 
 # Those of `Ranking.columns` that are accuracies of held-out images; the one that says most first.
 _MEASURES = ("logistic", "ridge", "knn")
+# Of McNemar's test. A bootstrap of few images that all say the same is sure of it.
+_LEVEL = 0.05
 
 
 def verdict(ranking: Ranking) -> str:
@@ -19,17 +21,6 @@ def verdict(ranking: Ranking) -> str:
     if ranking.what == "sources":
         return _nearest(ranking)
     return f"Start from {name}: {_who(ranking, best)}. {_how_sure(ranking, best)}{_measured_best(ranking)}"
-
-
-def difference_interval(right: int, others_right: int, count: int) -> tuple[float, float]:
-    """95 % interval of the difference of two shares of `count` images, from Wilson's intervals of both.
-
-    Newcombe, Interval estimation for the difference between independent proportions (1998), method 10. Both are of the
-    same images, which makes the true interval narrower.
-    """
-    one, other = right / count, others_right / count
-    (low, high), (least, most) = wilson_interval(right, count), wilson_interval(others_right, count)
-    return one - other - math.hypot(one - low, most - other), one - other + math.hypot(high - one, other - least)
 
 
 def _nearest(ranking: Ranking) -> str:
@@ -54,20 +45,27 @@ def _who(ranking: Ranking, best: int) -> str:
 
 
 def _how_sure(ranking: Ranking, best: int) -> str:
-    """The held-out accuracies of the first and of the best of the others, and the interval of their difference."""
+    """The held-out accuracies of the first and of the best of the others, and how sure their difference is.
+
+    Both are of the same images, so they are compared image by image, as `fgtl compare` and `fgtl probe` do it.
+    """
     column = _measure(ranking, best)
-    if column is None or not ranking.held_out:
+    if column is None:
         return "How sure that is was not measured: no score of held-out images is among --scores."
-    shares = {row: value for row, value in enumerate(column.values) if value is not None}
-    one, count = shares.pop(best), ranking.held_out
-    rival = max(shares, key=lambda row: shares[row])
-    other = shares[rival]
-    low, high = difference_interval(round(one * count), round(other * count), count)
-    figures = f"{100 * (one - other):+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-    sure = "More than chance" if low > 0 else "So the two disagree" if high < 0 else "That may be chance"
+    right = {row: one for row, one in enumerate(column.right) if one is not None}
+    mine = right.pop(best)
+    rival = max(right, key=lambda row: float(right[row].mean()))
+    difference = mine.astype(np.float64) - right[rival]
+    low, high = paired_bootstrap(difference, ranking.seed)
+    p = mcnemar(mine, right[rival])[2]
+    shown = "< 0.001" if p < 0.001 else f"{p:.3f}"
+    figures = f"{100 * difference.mean():+.1f} points, paired 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+    sure = "That may be chance"
+    if p < _LEVEL and not low <= 0 <= high:
+        sure = "More than chance" if low > 0 else "So the two disagree"
     return (
-        f"Of {count:,} training images held out its {column.title} is right on {percent(one)}, that of "
-        f"{ranking.names[rival]} on {percent(other)} ({figures}). {sure}."
+        f"Of {len(mine):,} training images held out its {column.title} is right on {percent(mine.mean())}, that of "
+        f"{ranking.names[rival]} on {percent(right[rival].mean())} ({figures}, McNemar p {shown}). {sure}."
     )
 
 
@@ -84,6 +82,7 @@ def _measure(ranking: Ranking, best: int) -> Column | None:
     columns = {column.key: column for column in ranking.columns}
     for key in _MEASURES:
         column = columns.get(key)
-        if column and column.values[best] is not None and sum(value is not None for value in column.values) > 1:
+        known = [row for row, right in enumerate(column.right) if right is not None] if column else []
+        if best in known and len(known) > 1:
             return column
     return None

@@ -10,7 +10,8 @@ from matplotlib.path import Path
 
 from fgtl.errors import DataError
 from fgtl.reports.contact_sheet import small_picture
-from fgtl.reports.figures import BAD, GOOD, INK, PALE, shorten, styled
+from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PALE, shorten, styled
+from fgtl.reports.headline import percent
 from fgtl.reports.similarity_rows import Flow, Flows, SimilarityTable
 
 # (name of a domain, place of a class in it) -> an encoded image of the class.
@@ -18,7 +19,7 @@ Pictures = Mapping[tuple[str, int], bytes]
 
 # Inches. A class needs the height of its picture, or of its name.
 _WIDTH, _LEFT, _RIGHT, _BAR = 9.6, 3.4, 6.2, 0.09
-_SLOT, _SLOT_WITHOUT, _SIDE, _TOP = 0.62, 0.3, 0.54, 0.45
+_SLOT, _SLOT_WITHOUT, _SIDE, _TOP = 0.62, 0.3, 0.54, 0.62
 _PIXELS = 96
 
 
@@ -64,6 +65,10 @@ def flow_figure(flows: Flows, pictures: Pictures) -> Figure:
             _label(axes, side, middle, names[side][place], pictures.get((domain, place)), bool(pictures))
         edge, align = ((_LEFT, "right"), (_RIGHT, "left"))[side]
         axes.text(edge, 0.2, shorten(domain, 40), ha=align, va="center", fontsize=11, fontweight="bold", color=INK)
+        there = f"{flows.shown_classes[side]:,} of {flows.classes[side]:,} classes"
+        axes.text(edge, 0.42, there, ha=align, va="center", fontsize=9, color=MUTED)
+    carried = f"{len(flows.largest):,} of {flows.count:,} flows,\n{percent(flows.shown)} of all mass"
+    axes.text((_LEFT + _RIGHT) / 2, 0.31, carried, ha="center", va="center", fontsize=9, color=MUTED)
     return figure
 
 

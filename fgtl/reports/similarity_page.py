@@ -33,7 +33,6 @@ class Panel:
 
     flows: Flows
     picture: Markup
-    shown: float
     nearest: tuple[Reached, ...]
     farthest: tuple[Reached, ...]
 
@@ -63,9 +62,8 @@ def as_html(similarities: SimilarityTable, pictures: Pictures) -> str:
 
 def _panel(flows: Flows, pictures: Pictures) -> Panel:
     about = f"The largest flows from classes of {flows.source} to classes of {flows.target}"
-    shown = sum(flow.mass for flow in flows.largest)
     picture = to_svg(flow_figure(flows, pictures), about)
-    return Panel(flows, picture, shown, _reached(flows, "nearest", pictures), _reached(flows, "farthest", pictures))
+    return Panel(flows, picture, _reached(flows, "nearest", pictures), _reached(flows, "farthest", pictures))
 
 
 def _reached(flows: Flows, which: str, pictures: Pictures) -> tuple[Reached, ...]:

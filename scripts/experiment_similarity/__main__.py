@@ -51,11 +51,10 @@ from fgtl.data.quiet import import_tensorflow
 from fgtl.data.records import RecordSet
 from fgtl.errors import FgtlError, UsageError
 from fgtl.features.comparable import check_comparable
-from fgtl.features.feature_set import FeatureSet
-from fgtl.features.find import find_answer
 from fgtl.files import read_json, sha256_of, write_json
 from fgtl.knobs import flag
 from fgtl.training.extract_knobs import ExtractKnobs, question_of
+from fgtl.training.features_of import features_of
 from scripts.experiment_similarity.design import Design, check_classes, read_design
 from scripts.experiment_similarity.net_knobs import NetKnobs
 from scripts.experiment_similarity.parts import Part, load_images, source_parts, target_parts
@@ -98,7 +97,7 @@ def main(config: Config) -> None:
     check_classes(config.design_file, design, {name: one.class_names for name, one in records.items()})
     keep_settings(config, records)
     missing = [job for job in jobs(design, config.seeds) if not net_file(config.output, *job).is_file()]
-    found = {name: features_of(one, config) for name, one in records.items()}
+    found = {name: features_of(one, config.extractor) for name, one in records.items()}
     check_comparable(list(found.values()))
     if missing:
         import_tensorflow()
@@ -141,17 +140,6 @@ def drawn_birds(folder: Path) -> Path:
         if code := app.main(words):
             raise FgtlError(f"fgtl {words[0]} ended with the exit code {code}.")
     return folder / "records"
-
-
-def features_of(records: RecordSet, config: Config) -> FeatureSet:
-    """A record set's features of the common extractor: those that are there, or new ones."""
-    answer = find_answer(records.folder, question_of(config.extractor), records.manifest_sha256)
-    if answer is None:
-        import_tensorflow()
-        from fgtl.training.extraction import extract
-
-        answer = extract(records, config.extractor)
-    return answer
 
 
 def keep_settings(config: Config, records: Mapping[str, RecordSet]) -> None:

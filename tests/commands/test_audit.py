@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from fgtl.commands.app import main
+from fgtl.console import Progress
 from fgtl.data.records import RecordSet
 from fgtl.features.extractor import Extractor
 from fgtl.features.feature_set import Features
@@ -92,6 +93,32 @@ def test_a_wrong_label_is_listed_first(tmp_path: Path, capsys: pytest.CaptureFix
     assert (listed[0]["id"], listed[0]["label"], listed[0]["suggested"]) == ("bird 25", "owl", "tit")
     assert "of 60 training labels are doubtful to a classifier that agrees with 9" in capsys.readouterr().out
     assert "no picture" in (tmp_path / "found.html").read_text()
+
+
+def test_fits_are_counted_while_they_run(
+    planted: tuple[Path, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Progress, "seconds_between_lines", 0.0)
+    assert main(["audit", str(planted[0]), f"--output={tmp_path / 'found.html'}", "--workers=1", "--folds=3"]) == 0
+    said = capsys.readouterr().err
+    assert all(f"judge labels: {done} of 6 fits" in said for done in range(1, 7))
+    assert "test without duplicates: 2 of 2 fits" in said
+
+
+def test_how_it_is_decided_is_said_once_however_many_sets_are_compared(
+    planted: tuple[Path, dict[str, str]], records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = shutil.copytree(records, tmp_path / "source", ignore=shutil.ignore_patterns(STORE))
+    with_features(source)
+    words = [f"--against={source}", f"--output={tmp_path / 'found.html'}", "--nolabels", "--workers=1", "--c=1"]
+    assert main(["audit", str(planted[0]), *words]) == 0
+    for text in (capsys.readouterr().out, (tmp_path / "found.html").read_text()):
+        assert text.count("Features: ratio 0.") == 2
+        assert text.count("Hashes: at most 4 of 64 bits") == 1
+        assert text.count("nearest neighbour, for one of them at most") == 1
 
 
 def test_a_source_is_compared_with_every_photograph(

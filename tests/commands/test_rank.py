@@ -82,6 +82,18 @@ def test_accuracies_of_a_file_are_matched_by_name_and_their_agreement_is_shown(
     assert facts["agreement"]["logme"]["tau"] == 1 and facts["agreement"]["logme"]["p"] == pytest.approx(1 / 6)
 
 
+def test_a_single_accuracy_stands_in_the_table_and_agrees_with_nothing(
+    models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("name,accuracy\ngood_net,0.9\n")
+    words = [f"--accuracies={tmp_path / 'a.csv'}", f"--output={tmp_path / 'rank.html'}", "--scores=logme"]
+    assert main(["rank", *models, *words]) == 0
+    shown = capsys.readouterr().out
+    assert "90.0\xa0%" in shown and "tau" not in shown
+    assert "Measured (a.csv) are fewer than two candidates" in shown
+    assert "fewer than two candidates" in (tmp_path / "rank.html").read_text()
+
+
 def test_runs_give_the_accuracies_in_the_order_of_the_feature_sets(
     finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

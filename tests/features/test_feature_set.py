@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fgtl
 from fgtl.errors import DataError, InputError, UsageError
 from fgtl.features import feature_set as feature_set_module
 from fgtl.features import meta as meta_module
@@ -64,6 +65,13 @@ def test_splits_are_taken_as_of_a_record_set(folder: Path, expression: str, want
 def test_expressions_that_mean_nothing_are_refused(folder: Path, expression: str) -> None:
     with pytest.raises(UsageError):
         FeatureSet.open(folder).part(expression)
+
+
+def test_a_split_that_is_not_there_names_the_set_and_those_that_are(folder: Path) -> None:
+    found = FeatureSet.open(folder)
+    with pytest.raises(UsageError, match=rf"{re.escape(str(folder))}: There is no split 'tset'") as error:
+        found.part("tset")
+    assert f"one of: {', '.join(found.counts)}." in str(error.value)
 
 
 def test_the_key_names_the_question_and_the_extractor_what_may_be_compared(tmp_path: Path, folder: Path) -> None:
@@ -182,3 +190,21 @@ def test_probabilities_have_a_name_each(tmp_path: Path) -> None:
     columns = np.full((len(rows()), 2), 0.5, np.float32)
     with pytest.raises(InputError, match="1 source classes"):
         write_feature_set(tmp_path / "set", rows(), SPLITS, EXTRACTOR, probabilities=columns, source_classes=("a",))
+
+
+def test_some_classes_are_a_data_set_of_their_own() -> None:
+    labels = np.array([2, 0, 1, 2, 0], np.int32)
+    whole = Features(np.eye(5, dtype=np.float32), labels, np.array([*"abcde"]), ("wren", "owl", "tit", "kite"))
+    some = whole.of_classes([2, 3, 0])
+    assert some.class_names == ("tit", "kite", "wren")
+    assert some.labels.tolist() == [0, 2, 0, 2] and some.labels.dtype == np.int32
+    assert some.ids.tolist() == [*"abde"]
+    np.testing.assert_array_equal(some.features, np.eye(5)[[0, 1, 3, 4]])
+    for wrong, message in (([4], "no class 4"), ([-1], "no class -1"), ([1, 1], "twice")):
+        with pytest.raises(InputError, match=message):
+            whole.of_classes(wrong)
+
+
+def test_a_feature_set_is_at_the_door_of_the_package() -> None:
+    assert fgtl.FeatureSet is FeatureSet
+    assert {"FeatureSet", "RecordSet", "build_backbone"} <= {*fgtl.__all__}

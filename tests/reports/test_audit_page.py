@@ -1,7 +1,7 @@
 """The audit's page: figures, and only the sections that there is something to say in."""
 
 from fgtl.reports.audit_page import Accuracy, AuditPage, Couple, Labels, Repeats, Suspect, as_html
-from fgtl.reports.neighbour_pictures import Shown
+from fgtl.reports.photo_rows import Shown
 
 ONE, OTHER = Shown(b"", "wren", "1.jpg"), Shown(b"", "tit", "2.jpg")
 REPEATS = Repeats(
