@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from fgtl.reports.confusion import confusion_matrix
@@ -24,6 +25,8 @@ from fgtl.reports.probe_table import (
 )
 
 _COLOURS = (GOOD, BAD, PALE, MUTED, INK)
+# Inches, a line of a legend.
+_LINE = 0.2
 _VALUES = {"c": "C, weaker penalty to the right", "penalty": "penalty, a share of the mean eigenvalue", "k": "k"}
 
 
@@ -90,17 +93,14 @@ def choice_plot(probes: ProbeTable) -> Figure:
     rows = [row for row in probes.rows if row.tried]
     kinds = list(dict.fromkeys(row.classifier for row in rows))
     colours = _colours(probes)
-    figure = Figure(figsize=(7.2, 2.8 * len(kinds)), layout="constrained")
+    figure = Figure(figsize=(7.2, 2.7 * len(kinds) + _LINE * len(colours)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(kinds), 1))
     for axes, kind in zip(panels, kinds, strict=True):
         for row in (row for row in rows if row.classifier == kind):
             colour = colours[row.features]
             for standardised in dict.fromkeys(one[2] for one in row.tried):
                 points = sorted((value, share) for _, value, how, share in row.tried if how is standardised)
-                label = shorten(row.features, 40) + (", standardised" if standardised else "")
-                axes.plot(
-                    *zip(*points, strict=True), color=colour, linestyle="--" if standardised else "-", label=label
-                )
+                axes.plot(*zip(*points, strict=True), color=colour, linestyle="--" if standardised else "-")
             if row.chosen is not None:
                 _, value, _, share = row.chosen
                 axes.plot([value], [share], "o", color=colour, markersize=9, mfc="none", markeredgewidth=1.6)
@@ -109,8 +109,16 @@ def choice_plot(probes: ProbeTable) -> Figure:
         axes.set_title(TITLES[kind], loc="left", fontsize=10, color=INK)
         percent_axis(axes.yaxis)
         axes.grid(axis="y")
-    panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1.12), ncols=2)
+    _name_colours(figure, colours, dashed=any(one[2] for row in rows for one in row.tried))
     return figure
+
+
+def _name_colours(figure: Figure, colours: dict[str, str], *, dashed: bool = False) -> None:
+    """A line for each feature set below the panels, where long names have room and hide nothing."""
+    lines = [Line2D([], [], color=colour, label=shorten(name, 90)) for name, colour in colours.items()]
+    if dashed:
+        lines.append(Line2D([], [], color=INK, linestyle="--", label="dashed: standardised"))
+    figure.legend(handles=lines, loc="outside lower left")
 
 
 def _colours(probes: ProbeTable) -> dict[str, str]:
@@ -126,12 +134,11 @@ def _name_of_setting(rows: list[Classified], kind: str) -> str:
 @styled
 def few_plot(probes: ProbeTable, title: str = "") -> Figure:
     """Accuracy over the training images a class; strokes are the draws. A title where nothing else says what it is."""
-    figure, axes = single_axes(7.2, 3.2)
-    for features, colour in _colours(probes).items():
+    colours = _colours(probes)
+    figure, axes = single_axes(7.2, 3.0 + _LINE * len(colours))
+    for features, colour in colours.items():
         own = sorted((one for one in probes.few if one.features == features), key=lambda one: one.shots)
-        axes.plot(
-            [one.shots for one in own], [one.mean for one in own], "o-", color=colour, label=shorten(features, 44)
-        )
+        axes.plot([one.shots for one in own], [one.mean for one in own], "o-", color=colour)
         for one in own:
             axes.plot(np.full(len(one.each), one.shots), one.each, "_", color=colour, markersize=9)
     shots = sorted({one.shots for one in probes.few})
@@ -141,7 +148,7 @@ def few_plot(probes: ProbeTable, title: str = "") -> Figure:
     axes.set_title(title, loc="left", fontsize=10, color=INK)
     percent_axis(axes.yaxis)
     axes.grid(axis="y")
-    axes.legend(loc="lower right")
+    _name_colours(figure, colours)
     return figure
 
 

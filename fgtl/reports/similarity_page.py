@@ -71,8 +71,8 @@ def _reached(flows: Flows, which: str, pictures: Pictures) -> tuple[Reached, ...
         Reached(
             target_class=flow.target_class,
             source_class=flow.source_class,
-            target_image=_uri(pictures.get((flows.target, flow.target_place))),
-            source_image=_uri(pictures.get((flows.source, flow.source_place))),
+            target_image=_uri(pictures.get(("target", flows.target, flow.target_place))),
+            source_image=_uri(pictures.get(("source", flows.source, flow.source_place))),
             reach=distance,
         )
         for distance, flow in getattr(flows, which)

@@ -58,6 +58,21 @@ def test_classes_of_any_collection_get_the_picture_of_their_typical_image(photog
     knobs = SimilarityKnobs(bootstrap=0)
     measured = measure([source], [target, bare], knobs)
     found = typical_pictures(similarity_table(measured, knobs).flows, measured, (source, target, bare))
-    red = {key: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))[0, 0, 0] for key, data in found.items()}
     # Places in the source follow its own labels: 0 is the class "c".
-    assert red == {("ends", 0): 121, ("ends", 1): 1, ("middle", 0): 61}
+    assert reds(found) == {("source", "ends", 0): 121, ("source", "ends", 1): 1, ("target", "middle", 0): 61}
+
+
+def test_a_source_that_is_a_target_too_and_has_lost_classes_shows_its_own(photographs: FeatureSet) -> None:
+    rows = photographs.part("train")
+    # Two images of the first class: fewer than a source needs.
+    fewer = rows.take(np.flatnonzero((rows.labels != 0) | (rows.features[:, 1] != 1)))
+    both = Collection("both", (fewer,), (photographs,))
+    knobs = SimilarityKnobs(bootstrap=0, min_images=3)
+    measured = measure([both], [both], knobs)
+    found = reds(typical_pictures(similarity_table(measured, knobs).flows, measured, (both, both)))
+    assert (found["source", "both", 0], found["target", "both", 1]) == (61, 61)
+
+
+def reds(found: dict[tuple[str, str, int], bytes]) -> dict[tuple[str, str, int], int]:
+    """The red of each picture."""
+    return {key: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))[0, 0, 0] for key, data in found.items()}

@@ -208,3 +208,19 @@ def test_some_classes_are_a_data_set_of_their_own() -> None:
 def test_a_feature_set_is_at_the_door_of_the_package() -> None:
     assert fgtl.FeatureSet is FeatureSet
     assert {"FeatureSet", "RecordSet", "build_backbone"} <= {*fgtl.__all__}
+
+
+@pytest.mark.parametrize(
+    ("weights", "name"),
+    [
+        ("imagenet", "mobilenet_v2, imagenet"),
+        ("mobilenet_v2_inat_birds_notop.weights.h5", "mobilenet_v2_inat_birds"),
+        ("run birds", "mobilenet_v2, run birds"),
+        ("", "mobilenet_v2"),
+    ],
+)
+def test_a_network_is_called_by_its_weights(tmp_path: Path, weights: str, name: str) -> None:
+    question = {"weights": weights} if weights else {}
+    splits = np.zeros(len(rows()), np.uint8)
+    found = write_feature_set(tmp_path / "set", rows(), splits, Extractor("mobilenet_v2"), question=question)
+    assert found.meta.network == name

@@ -107,7 +107,8 @@ def test_the_page_is_whole_and_names_are_text(table: SimilarityTable) -> None:
 def test_images_of_classes_are_in_the_page(table: SimilarityTable) -> None:
     out = io.BytesIO()
     Image.new("RGB", (80, 60), (200, 30, 30)).save(out, "JPEG")
-    pictures = {("wild", 0): out.getvalue(), ("birds", 4): out.getvalue(), ("birds", 0): b"no image"}
+    pictures = {("source", "wild", 0): out.getvalue(), ("target", "birds", 4): out.getvalue()}
+    pictures |= {("target", "birds", 0): b"no image", ("source", "birds", 1): out.getvalue()}
     page = as_html(table, pictures)
     assert page.count("data:image/jpeg") == 2
     assert "data:image/png" in page
