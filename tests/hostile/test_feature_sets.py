@@ -359,6 +359,14 @@ def test_a_disk_that_takes_nothing_keeps_nothing(tmp_path: Path, options: str, m
 
 def test_an_answer_that_cannot_be_written_was_printed(whole: Path, tmp_path: Path) -> None:
     words = commands(whole, whole, tmp_path / "disk")["neighbours"]
-    done = on_mount("ro", tmp_path / "disk", words)
-    assert done.returncode == 3 and "No permission to write" in done.stderr and "Traceback" not in done.stderr
+    done = on_mount("size=4k", tmp_path / "disk", words)
+    assert done.returncode == 3 and "disk is full" in done.stderr and "Traceback" not in done.stderr
     assert "birds" in done.stdout
+    assert done.stderr.splitlines()[-1] == "LEFT"
+
+
+def test_where_nothing_may_be_written_nothing_is_computed(whole: Path, tmp_path: Path) -> None:
+    words = commands(whole, whole, tmp_path / "disk")["neighbours"]
+    done = on_mount("ro", tmp_path / "disk", words)
+    assert done.returncode == 3 and "no permission to write" in done.stderr and "Traceback" not in done.stderr
+    assert not done.stdout
