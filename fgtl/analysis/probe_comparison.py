@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from fgtl.analysis.probe import Outcome, ProbeResult
+from fgtl.analysis.probe_result import Outcome, ProbeResult
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.reports.probe_table import Classified, ProbeTable, Shots, probe_table
 from fgtl.reports.rank_table import names_of

@@ -1,22 +1,20 @@
 """Feature sets -> accuracy of simple classifiers on them: chosen on validation images, tested once."""
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgtl.analysis.probe_knobs import ProbeKnobs
+from fgtl.commands.answers import ENDINGS, as_json, check_output, write_answer
 from fgtl.console import Progress, say
 from fgtl.errors import UsageError
-from fgtl.files import write_atomically
 from fgtl.knobs import flag
 
 if TYPE_CHECKING:
     from fgtl.features.feature_set import Features, FeatureSet
     from fgtl.reports.probe_table import ProbeTable
-
-ENDINGS = (".html", ".json", ".csv", ".png")
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,11 @@ def main(config: Config) -> None:
     say(f"{images_in_words(found.images)} of {found.dataset}")
     say(as_text(found))
     if config.output is not None:
-        write_atomically(config.output, _rendered(config.output.suffix, found))
-        say(f"-> {config.output}")
+        _write(config.output, found)
 
 
 def _check(config: Config) -> None:
-    if config.output is not None and config.output.suffix not in ENDINGS:
-        raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
+    check_output(config.output, *ENDINGS)
     if not config.files:
         raise UsageError("No feature set is named.", expected="fgtl probe FEATURESET ...; fgtl extract makes them.")
 
@@ -74,18 +70,15 @@ def _parts(one: "FeatureSet", config: Config) -> "tuple[Features, Features | Non
     )
 
 
-def _rendered(ending: str, found: "ProbeTable") -> bytes | str:
+def _write(output: Path, found: "ProbeTable") -> None:
     from fgtl.reports.figures import to_png
     from fgtl.reports.probe_page import as_html, dot_plot
     from fgtl.reports.probe_table import as_csv
 
-    match ending:
-        case ".html":
-            # A folder's name may hold bytes that are no UTF-8.
-            return as_html(found).encode("utf-8", "replace")
-        case ".json":
-            return json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        case ".csv":
-            return as_csv(found)
-        case _:
-            return to_png(dot_plot(found))
+    kinds: dict[str, Callable[[], bytes | str]] = {
+        ".html": lambda: as_html(found),
+        ".json": lambda: as_json(found.as_dict()),
+        ".csv": lambda: as_csv(found),
+        ".png": lambda: to_png(dot_plot(found)),
+    }
+    write_answer(output, kinds)

@@ -39,7 +39,7 @@ def domain_map(sources: Sequence[Points], targets: Sequence[Points], title: str 
 
     Args:
         sources, targets: domains in one feature space, one or more in all.
-        title: above the map; below it stands how much of the spread of the points the map shows.
+        title: above the map. How much of the spread of the points it shows is said beside it.
 
     Cost: a product of all means with each other or with themselves, whichever is smaller, and its eigenvectors.
     """

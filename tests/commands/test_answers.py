@@ -14,6 +14,7 @@ VERBS = {
     "similarity": [f"--sources={NOWHERE}", f"--targets={NOWHERE}"],
     "select": [f"--sources={NOWHERE}", f"--targets={NOWHERE}"],
     "rank": [NOWHERE],
+    "probe": [NOWHERE],
     "neighbours": [NOWHERE],
     "audit": [NOWHERE],
     "compare": [NOWHERE, NOWHERE],
