@@ -96,16 +96,15 @@ def rank_models(
             expected=f"one candidate or more, scores of {', '.join(TITLES)}, H-score one of {', '.join(H_SCORES)}.",
         )
     _check_same_images(candidates)
+    if by in ("leep", "nce") and all(one.probabilities is None for one in candidates):
+        # Known before anything is computed.
+        raise _nobody_has(by)
     few = any(len(one.train) < _ROWS_A_DIMENSION * one.train.features.shape[1] for one in candidates)
     shrunk = h_score == "shrunk" or (h_score == "auto" and few)
     # One candidate at a time: the next one's D x D matrices take the place of this one's.
     found = [_scores_of(candidate, scores, advance, shrunk=shrunk) for candidate in candidates]
     if all(row[by].value is None for row in found):
-        raise UsageError(
-            f"None of the feature sets has {TITLES[by]}.",
-            expected="for LEEP and NCE probabilities of the model's own classifier, otherwise images to hold out.",
-            fix="fgtl extract --run_dir makes features with probabilities; or choose another --by.",
-        )
+        raise _nobody_has(by)
     columns = []
     for key in scores:
         values = tuple(row[key].value for row in found)
@@ -124,6 +123,14 @@ def rank_models(
         details=tuple(f"{one.details}, {one.train.features.shape[1]:,}-d".removeprefix(", ") for one in candidates),
         columns=tuple(columns),
         by=by,
+    )
+
+
+def _nobody_has(by: str) -> UsageError:
+    return UsageError(
+        f"None of the feature sets has {TITLES[by]}.",
+        expected="for LEEP and NCE probabilities of the model's own classifier, otherwise images to hold out.",
+        fix="fgtl extract --run_dir makes features with probabilities; or choose another --by.",
     )
 
 

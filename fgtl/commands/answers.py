@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from fgtl.errors import DataError, UsageError
 from fgtl.files import write_atomically
 
 if TYPE_CHECKING:
+    from fgtl.analysis.domain import Domain
     from fgtl.features.feature_set import FeatureSet
 
 ENDINGS = (".html", ".json", ".csv", ".png")
@@ -64,3 +65,10 @@ def as_json(value: Any) -> str:
 def dataset_of(found: "FeatureSet") -> str:
     """The data set that the features are of, or the folder's name where nobody said."""
     return found.meta.dataset or found.folder.name
+
+
+def few_images_note(domains: "Iterable[Domain]") -> str:
+    """What to know of sources with fewer than two images a class; empty where there is none."""
+    single = [one.name for one in domains if one.images < 2 * len(one)]
+    few = "Fewer than two images a class make a source look farther than it is, by an unknown amount"
+    return f"{few}: {', '.join(single)}." if single else ""

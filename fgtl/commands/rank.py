@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.commands.answers import ENDINGS, as_json, check_output, dataset_of, write_answer
+from fgtl.commands.answers import ENDINGS, as_json, check_output, dataset_of, few_images_note, write_answer
 from fgtl.console import Progress, say
 from fgtl.errors import UsageError
 from fgtl.knobs import LARGEST_SEED, Knobs, flag
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from fgtl.features.feature_set import FeatureSet
     from fgtl.reports.rank_table import Ranking
 
-_FEW = "Fewer than two images a class make a source look farther than it is, by an unknown amount"
 SCORES = ("logme", "h_score", "leep", "nce", "knn", "ridge", "logistic")
 
 
@@ -111,8 +110,8 @@ def _ranked_sources(
         for one, name in zip(sources, names, strict=True)
     ]
     found = rank_sources(domain_of(target.part(config.split), dataset_of(target)), domains)
-    single = [one.name for one in domains if one.images < 2 * len(one)]
-    return replace(found, notes=(*found.notes, f"{_FEW}: {', '.join(single)}.")) if single else found
+    note = few_images_note(domains)
+    return replace(found, notes=(*found.notes, note)) if note else found
 
 
 def _measured(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.commands.answers import as_json, check_output, dataset_of
-from fgtl.console import say
+from fgtl.commands.answers import as_json, check_output, dataset_of, few_images_note
+from fgtl.console import say, warn
 from fgtl.errors import UsageError
 from fgtl.files import write_atomically
 from fgtl.knobs import Knobs, flag
@@ -46,12 +46,15 @@ def main(config: Config) -> None:
 
     check_output(config.output, ".txt")
     sources, targets = _opened(config)
-    source = joined([_domain(one, config.split, config.min_images) for one in sources], _names(sources))
+    domains = [_domain(one, config.split, config.min_images) for one in sources]
+    source = joined(domains, _names(sources))
     sizes = _sizes(config.k, len(targets), len(source))
     selection = select_source_classes(source, [_domain(one, config.split) for one in targets], sizes, config.method)
     summaries, panels = summaries_of(selection), panels_of(selection)
     rows = chosen_of(selection, [dataset_of(one) for one in sources])
     say(as_text(summaries, len(selection.classes), len(source)))
+    if note := few_images_note(domains):
+        warn(note)
     lists = _lists(sources, selection, config.output)
     facts = as_dict(rows, summaries, config.method, sources[0].meta.describe())
     files: dict[Path, bytes | str] = {

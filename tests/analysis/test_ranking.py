@@ -119,3 +119,13 @@ def test_fewer_than_two_accuracies_have_no_order_to_agree_with(accuracies: list[
         "Measured (top-1) are fewer than two candidates: there is no order that a score could agree with."
     )
     assert "tau" not in as_text(found)
+
+
+@pytest.mark.parametrize("by", ["leep", "nce"])
+def test_an_order_that_needs_a_source_classifier_is_refused_before_anything_is_computed(by: str) -> None:
+    labels = np.arange(20, dtype=np.int32) % 2
+    images = Features(np.eye(20, 4, dtype=np.float32), labels, np.arange(20).astype(str), ("a", "b"))
+    done: list[int] = []
+    with pytest.raises(UsageError, match="None of the feature sets has"):
+        rank_models("birds", [Candidate("net", images)], ["logme", by], by, advance=done.append)
+    assert not done

@@ -127,3 +127,16 @@ def test_names_that_a_list_cannot_tell_apart_are_refused(
     assert main(["select", *words]) == 3
     assert "2 classes of machines are called 'crane'" in capsys.readouterr().err
     assert not (tmp_path / "classes.txt").exists()
+
+
+def test_sources_with_single_images_are_told_of(
+    sources: Path, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tuple("abc")
+    single = Features(np.eye(3, 2, dtype=np.float32), np.arange(3, dtype=np.int32), np.array(names), names)
+    write_feature_set(tmp_path / "single", single, np.zeros(3, np.uint8), EXTRACTOR, dataset="photos")
+    words = [f"--targets={target}", "--k=1", f"--output={tmp_path / 'classes.txt'}"]
+    assert main(["select", f"--sources={sources}", *words]) == 0
+    assert "Fewer than two images" not in capsys.readouterr().err
+    assert main(["select", f"--sources={sources},{tmp_path / 'single'}", *words]) == 0
+    assert "farther than it is, by an unknown amount: photos." in capsys.readouterr().err
