@@ -13,12 +13,13 @@ except PackageNotFoundError:  # a source tree on the path without an installatio
     __version__ = "0+unknown"
 
 _HOMES = {
+    "FeatureSet": "fgtl.features.feature_set",
     "RecordSet": "fgtl.data.records",
     "build_backbone": "fgtl.interop.pretrained",
     "load_card": "fgtl.datasets",
 }
 
-__all__ = ["RecordSet", "__version__", "build_backbone", "load_card"]
+__all__ = ["FeatureSet", "RecordSet", "__version__", "build_backbone", "load_card"]
 
 
 def __getattr__(name: str) -> object:

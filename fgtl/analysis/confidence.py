@@ -1,6 +1,6 @@
 """What a classifier that never saw an image says of it, with a C that says it honestly."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,12 @@ def unit_rows(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def confidence(
-    train: Features, c: float = 0.0, folds: int = 5, seed: int = 0, tried: Sequence[float] = TRIED
+    train: Features,
+    c: float = 0.0,
+    folds: int = 5,
+    seed: int = 0,
+    tried: Sequence[float] = TRIED,
+    advance: Callable[[int], object] = lambda fits: None,
 ) -> tuple[NDArray[np.float32], float]:
     """Out-of-fold probabilities of logistic regression on unit rows.
 
@@ -32,6 +37,8 @@ def confidence(
             probabilities with their class's mean: one that is over-sure of everything is of little use there.
         folds: 2 to N.
         seed: of the folds.
+        tried: what C is chosen from.
+        advance: called with 1 after each fit.
 
     Returns:
         (N, K) float32, and C.
@@ -49,7 +56,7 @@ def confidence(
     features, classes = unit_rows(train.features), len(train.class_names)
     best: tuple[float, NDArray[np.float32], float] | None = None
     for value in [c] if c else tried:
-        found = out_of_fold(features, train.labels, classes, value, folds, seed)
+        found = out_of_fold(features, train.labels, classes, value, folds, seed, advance)
         own = found[np.arange(len(train)), train.labels].astype(np.float64)
         loss = float(-np.log(np.maximum(own, _LEAST)).mean())
         if best is None or loss < best[0]:

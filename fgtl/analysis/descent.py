@@ -9,6 +9,11 @@ from fgtl.analysis.subspace import best_combination
 
 _PAIRS = 10
 _LEAST_PAIRS = 5
+# Small problems remember more, so many bytes and pairs: it costs them little, and the hard ones need it.
+_LITTLE_MEMORY = 2**22
+_MOST_PAIRS = 60
+# Least sum of p (1 - p) over the images: a class that is told for certain everywhere has a curvature nevertheless.
+_CERTAIN = 1e-12
 # Bytes that remembered directions may take.
 _MEMORY = 2**30
 _LINE_STEPS = 12
@@ -17,19 +22,21 @@ _FLAT = 0.1
 # What so many iterations gained is more than half of what is left to gain when each takes away a seventh of it. Where it
 # takes longer each takes away less, and a third of all iterations is looked at.
 _LAST = 3
-_TIMID = 0.02
+_TIMID = 0.001
 
 
 class Descent:
     """Weights W that minimise C sum_i loss_i(X W) + 1/2 |W|^2, the last row of W (the intercept) not penalised.
 
-    Limited-memory BFGS with two things that a general minimiser cannot do. The loss depends on W only through X W, so a
-    line search moves along the image of the direction and an iteration costs two products with X, however often the
-    line search asks. And the start at a new C is the best combination of the last solutions and steps, which costs no
-    product (`fgtl.analysis.subspace`).
+    Limited-memory BFGS with three things that a general minimiser cannot do. The loss depends on W only through X W, so
+    a line search moves along the image of the direction and an iteration costs two products with X, however often the
+    line search asks. The start at a new C is the best combination of the last solutions and steps, which costs no
+    product (`fgtl.analysis.subspace`). And the curvature along each column of X, for each class, is known beforehand
+    but for how sure the classifier is, so columns of any scale are alike to it.
 
     Args:
-        design: (N, D + 1) float32, the last column constant. Centred columns need fewer iterations.
+        design: (N, D + 1) float32, the last column constant. Uncorrelated columns, centred ones to begin with, need
+            fewer iterations.
         labels: (N,) int64, each of 0..K-1 somewhere.
         classes: K.
 
@@ -37,16 +44,19 @@ class Descent:
         weights: (D + 1, K) float32, the minimum at the last C.
         products: how many pairs of products with X were made.
 
-    Memory: at most 1 GiB of directions (10, fewer where each is large, at least 5) and four (N, K) arrays.
+    Memory: at most 1 GiB of directions (10, fewer where each is large, at least 5; up to 60 within 4 MiB) and four (N, K) arrays.
     """
 
     def __init__(self, design: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:
         self._design, self._labels = design, labels
         self.weights = np.zeros((design.shape[1], classes), np.float32)
+        # Mean square of each column.
+        self._squares = np.einsum("nd,nd->d", design, design) / np.float32(len(design))
         self._logits = np.zeros((len(design), classes), np.float32)
         self._residuals = np.empty_like(self._logits)
         each = 4 * classes * (2 * design.shape[1] + len(design))
         pairs = min(max(_MEMORY // each - SOLUTIONS, _LEAST_PAIRS), _PAIRS)
+        pairs = max(pairs, min(_LITTLE_MEMORY // each, _MOST_PAIRS))
         self._known = Directions(pairs, design.shape, classes)
         self.products = 0.0
 
@@ -62,14 +72,18 @@ class Descent:
             (iterations, whether `tolerance` was reached or float32 lets nothing be gained any more).
         """
         value, of_loss = self._begin(c)
-        intercept = self._intercept_curvature(c)
         values = [value]
         for iteration in range(most):
             gradient = np.float32(c) * of_loss
             gradient[:-1] += self.weights[:-1]
-            direction = self._known.newton_like(gradient, c, intercept)
+            # The loss does not depend on sums over the classes, and they are 0 at the minimum. Where C is large
+            # rounding would drive them away.
+            gradient -= gradient.mean(axis=1, keepdims=True)
+            inverse = self._inverse_curvature(c)
+            direction = self._known.newton_like(gradient, c, inverse)
+            direction -= direction.mean(axis=1, keepdims=True)
             slope = float(np.vdot(gradient, direction))
-            if self._is_close(tolerance, values, -slope / 2, _half_norm(gradient, intercept)):
+            if self._is_close(tolerance, values, -slope / 2, _half_norm(gradient, inverse[-1])):
                 return iteration, True
             image = self._design @ direction
             found = self._search(c, direction, image, slope)
@@ -96,6 +110,7 @@ class Descent:
             steps, images = self._known.steps, self._known.images
             shares = best_combination(steps, images, self._labels, c, start=0)
             self.weights = np.tensordot(shares, steps, 1)
+            self.weights -= self.weights.mean(axis=1, keepdims=True)
             # Anew from the data: sums of images gather rounding from one C to the next.
             np.matmul(self._design, self.weights, out=self._logits)
             self.products += 0.5
@@ -156,12 +171,14 @@ class Descent:
         slow = len(values) > last and values[-1 - last] - values[-1] <= least
         return most <= least or expected <= _TIMID * least or slow
 
-    def _intercept_curvature(self, c: float) -> float:
-        """Second derivative of the objective in the intercepts, the mean over the classes, with the present residuals."""
-        unit = float(self._design[0, -1])
-        error = np.abs(self._residuals)
-        spread = float(np.sum(error * (1 - error), dtype=np.float64)) / error.shape[1]
-        return max(c * unit * unit * spread, np.finfo(np.float32).tiny)
+    def _inverse_curvature(self, c: float) -> NDArray[np.float32]:
+        """(D + 1, K): one over the second derivatives of the objective, were the columns of X independent of p."""
+        unsure = np.abs(self._residuals)
+        unsure *= 1 - unsure
+        of_class = np.maximum(unsure.sum(axis=0, dtype=np.float64), _CERTAIN)
+        found = np.outer(self._squares, c * of_class).astype(np.float32)
+        found[:-1] += 1
+        return np.divide(1, found, out=found)
 
     def _loss_gradient(self) -> NDArray[np.float32]:
         return self._design.T @ self._residuals
@@ -171,7 +188,7 @@ class Descent:
         return c * loss + float(np.vdot(inner, inner)) / 2
 
 
-def _half_norm(gradient: NDArray[np.float32], intercept: float) -> float:
-    """1/2 g' H^-1 g where H is 1 for the weights and `intercept` for the last row."""
+def _half_norm(gradient: NDArray[np.float32], intercept: NDArray[np.float32]) -> float:
+    """1/2 g' H^-1 g where H is 1 for the weights, and its inverse `intercept` (K,) for the last row."""
     inner, last = gradient[:-1], gradient[-1]
-    return (float(np.vdot(inner, inner)) + float(np.vdot(last, last)) / intercept) / 2
+    return (float(np.vdot(inner, inner)) + float(np.vdot(last * intercept, last))) / 2

@@ -25,8 +25,8 @@ class Directions:
         self.changes = np.zeros_like(self.steps)
         self.images = np.zeros((SOLUTIONS + pairs, rows, classes), np.float32)
         self._order: list[int] = []
-        # step . change; step . step and change . change and step . change over the penalised rows
-        self._products = np.zeros((SOLUTIONS + pairs, 4))
+        # step . change, and step . step over the penalised rows
+        self._products = np.zeros((SOLUTIONS + pairs, 2))
 
     def add_solution(self, weights: NDArray[np.float32], image: NDArray[np.float32]) -> None:
         """Remember a solution: it, and its first and second difference to those before it.
@@ -46,26 +46,20 @@ class Directions:
         slot = self._order.pop(0) if full else SOLUTIONS + len(self._order)
         self._order.append(slot)
         self.steps[slot], self.changes[slot], self.images[slot] = step, change, image
-        inner, change_inner = step[:-1], change[:-1]
-        self._products[slot] = (
-            _dot(step, change),
-            _dot(inner, inner),
-            _dot(change, change),
-            _dot(inner, change_inner),
-        )
+        self._products[slot] = _dot(step, change), _dot(step[:-1], step[:-1])
 
-    def newton_like(self, gradient: NDArray[np.float32], c: float, intercept: float) -> NDArray[np.float32]:
+    def newton_like(self, gradient: NDArray[np.float32], c: float, inverse: NDArray[np.float32]) -> NDArray[np.float32]:
         """-H^-1 gradient, H the limited-memory BFGS approximation (Nocedal & Wright 2006, algorithm 7.4) at this C.
 
-        Before anything is known H is 1 for the weights, the curvature of their penalty, and `intercept` for the last
-        row, which has none.
+        It starts from a guess at the inverse of H's diagonal, `inverse` (D + 1, K), times what makes it agree with
+        the last step (equation 7.20, in the norm of the guess).
         """
         q = gradient.ravel().copy()
         scratch = np.empty_like(q)
         inner = gradient[:-1].size
         used = []
         for slot in reversed(self._order):
-            own, square, _, _ = self._products[slot]
+            own, square = self._products[slot]
             curvature = c * own + square
             if curvature <= 0:
                 continue
@@ -74,11 +68,12 @@ class Directions:
             _add(q, -share * c, change, scratch)
             _add(q[:inner], -share, step[:inner], scratch)
             used.append((slot, curvature, share))
+        q = _guess(inverse, q)
         if used:
             slot, curvature, _ = used[0]
-            _, square, changed, mixed = self._products[slot]
-            q[:inner] *= np.float32(curvature / (c * c * changed + 2 * c * mixed + square))
-        q[inner:] /= np.float32(intercept)
+            np.multiply(self.changes[slot].ravel(), np.float32(c), out=scratch)
+            scratch[:inner] += self.steps[slot].ravel()[:inner]
+            q *= np.float32(curvature / _dot(scratch, _guess(inverse, scratch)))
         for slot, curvature, share in reversed(used):
             step, change = self.steps[slot].ravel(), self.changes[slot].ravel()
             along = (c * _dot(change, q) + _dot(step[:inner], q[:inner])) / curvature
@@ -93,6 +88,13 @@ class Directions:
 
 def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(np.vdot(one, other))
+
+
+def _guess(inverse: NDArray[np.float32], q: NDArray[np.float32]) -> NDArray[np.float32]:
+    """inverse * q, with rows that sum to 0 over the classes: the nearest such in the norm of 1 / inverse."""
+    found = inverse * q.reshape(inverse.shape)
+    found -= inverse * (found.sum(axis=1) / inverse.sum(axis=1))[:, None]
+    return found.ravel()
 
 
 def _add(to: NDArray[np.float32], factor: float, array: NDArray[np.float32], scratch: NDArray[np.float32]) -> None:

@@ -53,7 +53,8 @@ def emd(source: Domain, target: Domain, solver: str = "pot") -> Transport:
     It is a metric on domains: 0 between equal ones, symmetric, and the triangle inequality holds.
 
     Args:
-        source, target: m and k classes, features of one extractor.
+        source, target: m and k classes, features of one extractor. Nothing but their dimensions is checked here;
+            feature sets of different extractors are told by `check_comparable`.
         solver: "pot", on the rectangular problem; or "pyemd", on the square one of all m + k points, as the paper did.
 
     Raises:

@@ -8,6 +8,8 @@ from fgtl.analysis.emd import Transport
 from fgtl.reports.similarity_rows import Flow, Flows
 
 LARGEST, ENDS = 16, 5
+# Masses are sums and differences of shares: those that are equal differ in their last digits.
+_DECIMALS = 12
 
 
 def reach(plan: Transport, classes: int) -> NDArray[np.float64]:
@@ -20,7 +22,7 @@ def reach(plan: Transport, classes: int) -> NDArray[np.float64]:
 
 
 def flows_of(plan: Transport, source: Domain, target: Domain, *, largest: int = LARGEST, ends: int = ENDS) -> Flows:
-    """The largest flows, and the target classes that are reached best and worst.
+    """The largest flows, equal ones by their distance, and the target classes that are reached best and worst.
 
     Args:
         plan: of `emd(source, target)`.
@@ -33,7 +35,8 @@ def flows_of(plan: Transport, source: Domain, target: Domain, *, largest: int = 
         mass, distance = float(plan.mass[place]), float(plan.costs[place])
         return Flow(source.class_names[i], target.class_names[j], i, j, mass, distance)
 
-    by_mass = np.argsort(-plan.mass, kind="stable")
+    # Where all classes have as many images most flows are equal: their order must not be that of the class numbers.
+    by_mass = np.lexsort((plan.costs, -plan.mass.round(_DECIMALS)))
     # The first of each target class in this order is the largest flow into it.
     reached, first = np.unique(plan.cols[by_mass], return_index=True)
     into = dict(zip(reached.tolist(), by_mass[first].tolist(), strict=True))
@@ -46,6 +49,7 @@ def flows_of(plan: Transport, source: Domain, target: Domain, *, largest: int = 
         source=source.name,
         emd=plan.distance,
         count=len(plan.mass),
+        classes=(len(source), len(target)),
         largest=tuple(flow(place) for place in by_mass[:largest].tolist()),
         nearest=tuple((float(means[j]), flow(into[j])) for j in near),
         farthest=tuple((float(means[j]), flow(into[j])) for j in far),

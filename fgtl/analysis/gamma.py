@@ -12,7 +12,19 @@ PAPER_GAMMA = 0.01
 
 
 def similarity_of(emd: ArrayLike, gamma: float) -> NDArray[np.float64]:
-    """exp(-gamma EMD), elementwise: 1 for equal domains, towards 0 for distant ones (Cui et al. 2018, equation 5)."""
+    """exp(-gamma EMD), elementwise: 1 for equal domains, towards 0 for distant ones (Cui et al. 2018, equation 5).
+
+    Distances are measured in an extractor's features: only similarities of one extractor, with one gamma, can be
+    compared. `emd` sees no more than the features' dimensions; `check_comparable` tells feature sets of different
+    extractors.
+
+    Args:
+        emd: distances, each between domains whose features the same extractor made.
+        gamma: above 0.
+
+    Returns:
+        float64, of the shape of `emd`.
+    """
     return np.exp(-gamma * np.asarray(emd, np.float64))
 
 

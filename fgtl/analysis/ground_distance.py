@@ -28,7 +28,8 @@ def distances(one_md: ArrayLike, other_kd: ArrayLike) -> NDArray[np.float64]:
     Raises:
         InputError: not two matrices of the same width.
 
-    Cost: one (m, D) x (D, k) product. Memory: three times the result, and both inputs in float64.
+    Cost: one (m, D) x (D, k) product. Memory: three times the result (six times,
+    where most points coincide), and both inputs in float64.
     """
     one, other = np.asarray(one_md, np.float64), np.asarray(other_kd, np.float64)
     expect_rank(one, 2, "one", "(m, D)")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 BITS = 64
 # Candidates compared at once: 100 MB.
-_CANDIDATES = 1 << 22
+_CANDIDATES = 1 << 21
 _BANDS = 3
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgtl.analysis.descent import Descent
+from fgtl.analysis.eigenbasis import Eigenbasis
 from fgtl.errors import DataError, InputError, expect_rank
 
 # 45 values from 1e-6 to 1e5, evenly spaced on a log scale (DINOv2's evaluation with logistic regression).
@@ -83,7 +84,7 @@ def fit_logistic(
         DataError: a feature is not finite, or all labels are equal.
         InputError: the arrays do not fit each other, or C is not positive.
 
-    Memory: a copy of the features, and that of `Descent`.
+    Memory: a copy of the features, `Eigenbasis` and `Descent`.
     """
     return next(logistic_path(features, labels, classes, (c,), tolerance, most_iterations))
 
@@ -98,6 +99,10 @@ def logistic_path(
 ) -> Iterator[LogisticModel]:
     """The models of several C, in ascending order, each started from what the ones before it taught.
 
+    The objective that is reached is within some 1e-7 of the minimum, relative to it. Where the classes can all but be
+    separated and C is so large that the objective is decided in the last digits of float32 (in trials from C = 1e4 on,
+    with fewer columns than classes or columns of very different scales) it is within some 1e-4.
+
     Arguments, errors and memory as for `fit_logistic`.
     """
     ordered = sorted(float(c) for c in values)
@@ -105,26 +110,23 @@ def logistic_path(
         raise InputError(f"C is {ordered or 'not given'}.", expected="positive numbers.")
     _check(features, labels, classes)
     present, targets = np.unique(labels, return_inverse=True)
-    # With an intercept the optimum is the same for centred features, and rounding and iterations are fewer.
-    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    design = np.empty((len(features), features.shape[1] + 1), np.float32)
-    np.subtract(features, mean, out=design[:, :-1])
-    # About as long as the other columns, so that the intercept is no outlier among the weights.
-    unit = np.float32(np.sqrt(np.square(design[:, :-1]).mean(dtype=np.float64)) or 1.0)
-    design[:, -1] = unit
-    descent = Descent(design, targets, len(present))
+    basis = Eigenbasis.fit(features)
+    descent = Descent(basis.design(features), targets, len(present))
     # Two opposite weight vectors of half the length each: half the penalty of the one that their difference is.
     halved = 2 if len(present) == 2 else 1
+    # Features divided by u have weights u times as large: the same objective, times u^2, at u^2 C.
+    square = basis.unit**2
     for c in ordered:
-        iterations, converged = descent.minimise(c / halved, tolerance, most_iterations)
-        weights = descent.weights[:-1].copy()
+        own = c * square / halved
+        iterations, converged = descent.minimise(own, tolerance, most_iterations)
+        weights, intercept = basis.linear(descent.weights)
         yield LogisticModel(
             weights=weights,
-            intercept=descent.weights[-1] * unit - mean @ weights,
+            intercept=intercept,
             present=present.astype(np.int64),
             classes=classes,
             c=c,
-            objective=halved * descent.objective(c / halved),
+            objective=halved / square * descent.objective(own),
             iterations=iterations,
             converged=converged,
         )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fgtl.analysis.emd import MOST_PIVOTS, import_pot
 from fgtl.analysis.source_classes import check_size, distances_alone, tie_of
-from fgtl.errors import FgtlError
+from fgtl.errors import FgtlError, InputError
 
 # Potentials kept: older ones hardly bind, and each costs m operations a step.
 _CUTS = 64
@@ -53,11 +53,15 @@ def grow(
         k: how many, 1 to m.
 
     Raises:
-        InputError: k is out of range, or weights are not positive.
+        InputError: k is out of range, or weights do not fit or are not positive.
 
     Cost: m n and one transport problem of at most k x n for each one solved, usually a few a step. Memory: 2 m n.
     """
     check_size(k, len(cost_mn))
+    if source_weights_m.shape != cost_mn.shape[:1] or not (source_weights_m > 0).all():
+        raise InputError(
+            f"costs {cost_mn.shape}, weights {source_weights_m.shape}.", expected="(m, n) and m weights > 0."
+        )
     alone = distances_alone(cost_mn, target_weights_n)
     target = target_weights_n / target_weights_n.sum()
     slack = tie_of(cost_mn)

@@ -44,7 +44,7 @@ def moments_of(features_nd: NDArray[np.float32], labels_n: NDArray[np.int32]) ->
         InputError: the shapes do not fit each other.
         DataError: fewer than two classes, rows that are all the same, or a number that is not finite.
 
-    Cost: N D^2 multiplications. Memory: D^2 + C D numbers and a block of rows in float64.
+    Cost: N D^2 multiplications. Memory: 2 (D^2 + C D) numbers and a block of rows in float64.
     """
     expect_rank(features_nd, 2, "features", "(N, D)")
     if labels_n.shape != features_nd.shape[:1]:

@@ -1,5 +1,7 @@
 """What a classifier says of images that it was not trained on, for every image."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ def out_of_fold(
     c: float = 1.0,
     folds: int = 5,
     seed: int = 0,
+    advance: Callable[[int], object] = lambda fits: None,
 ) -> NDArray[np.float32]:
     """Probabilities of each row by a logistic regression fitted on the other folds.
 
@@ -27,6 +30,7 @@ def out_of_fold(
         c: C of `fit_logistic`.
         folds: at least 2, at most N.
         seed: of who comes into which fold.
+        advance: called with 1 after each fold's fit.
 
     Returns:
         (N, K) float32, rows sum to 1.
@@ -44,6 +48,7 @@ def out_of_fold(
         chosen = fold == held
         model = fit_logistic(features[~chosen], labels[~chosen], classes, c)
         found[chosen] = model.probabilities(features[chosen])
+        advance(1)
     return found
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,7 +155,7 @@ def _cached(path: Path, manifest_sha256: str) -> Hashes | None:
             if str(file["manifest_sha256"]) != manifest_sha256 or int(file["version"]) != _VERSION:
                 return None
             return Hashes(*(file[name] for name in ("ids", "plain", "mirrored", "content", "contrast")))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         # Not there, or damaged: it is only a copy of what can be computed.
         return None
 

@@ -1,90 +1,23 @@
 """How well a simple classifier does on frozen features: chosen on validation images, fitted on all, tested once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fgtl.analysis.few_shot import FewShot, few_shot
+from fgtl.analysis.few_shot import few_shot
 from fgtl.analysis.knn_classifier import NEIGHBOURS, knn_probabilities, usable_neighbours
 from fgtl.analysis.logistic import SWEEP, fit_logistic, logistic_path
 from fgtl.analysis.probe_knobs import ProbeKnobs
+from fgtl.analysis.probe_result import SETTINGS, Outcome, ProbeResult, Tried
 from fgtl.analysis.ridge import PENALTIES, RidgePath
 from fgtl.analysis.scaling import Scaling
 from fgtl.data.splits import carve_validation
 from fgtl.errors import DataError, InputError, UsageError
 from fgtl.features.feature_set import Features
 from fgtl.features.writing import check_finite
-from fgtl.reports.metrics import Evaluation, evaluate_predictions
-
-_NAMES = {"logistic": "c", "ridge": "penalty", "knn": "k"}
-_WORDS = {"c": "C", "penalty": "penalty", "k": "k"}
-# A setting and its accuracy on the validation images. Of equal ones the first is taken: the most regularised.
-Tried = tuple[dict[str, float | bool], float]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One classifier on the test images.
-
-    Attributes:
-        classifier: "logistic", "ridge" or "knn".
-        setting: what was chosen: "c" or "penalty" or "k", and "standardised".
-        tried: every setting with its accuracy on the validation images; empty where nothing was chosen.
-        evaluation: on the test images.
-        predicted: (N,) int64, the labels given to them.
-        converged: False where the limit of iterations ended the last fit.
-    """
-
-    classifier: str
-    setting: dict[str, float | bool]
-    tried: tuple[Tried, ...]
-    evaluation: Evaluation
-    predicted: NDArray[np.int64]
-    converged: bool = True
-
-    @property
-    def validation(self) -> float | None:
-        """Accuracy of the setting on the validation images; None where nothing was chosen."""
-        return max((accuracy for _, accuracy in self.tried), default=None)
-
-    @property
-    def described(self) -> str:
-        """The setting, for people."""
-        name = _NAMES[self.classifier]
-        return f"{_WORDS[name]} {self.setting[name]:.3g}{', standardised' if self.setting.get('standardised') else ''}"
-
-    @property
-    def tried_values(self) -> tuple[tuple[str, float, bool, float], ...]:
-        """`tried` as (name of the value, value, standardised, validation accuracy)."""
-        name = _NAMES[self.classifier]
-        return tuple(
-            (name, float(setting[name]), bool(setting.get("standardised")), accuracy)
-            for setting, accuracy in self.tried
-        )
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """All classifiers on one feature set.
-
-    Attributes:
-        images: of "train", "validation" and "test"; the last fit had both of the first two.
-        carved: whether the validation images were carved from the training images.
-        outcomes: one a classifier.
-        few: one a number of shots.
-        unseen: test images of classes without training images; they count as wrong.
-        absent: classes without training images.
-    """
-
-    images: dict[str, int]
-    carved: bool
-    outcomes: tuple[Outcome, ...]
-    few: tuple[FewShot, ...]
-    unseen: int
-    absent: int
+from fgtl.reports.metrics import evaluate_predictions
 
 
 def probe(
@@ -108,7 +41,7 @@ def probe(
 
     Raises:
         DataError: a feature is not finite, or there is only one class.
-        InputError: the parts disagree in classes or dimensions.
+        InputError: the parts disagree in classes or dimensions, or share an image.
         UsageError: no validation image can be carved, or the shots are no numbers.
 
     Memory: a few copies of the training features, and that of `Descent`.
@@ -127,8 +60,9 @@ def probe(
         outcomes.append(_tested(classifier, best, tried, whole, test, knobs))
         advance(classifier)
     few = []
+    lengths = Scaling(knobs.normalise, None)
     for count in shots:
-        few.append(few_shot(whole, test, count, knobs.seeds, knobs.seed))
+        few.append(few_shot(_with(whole, lengths), _with(test, lengths), count, knobs.seeds, knobs.seed))
         advance(f"{count} shots")
     known = np.bincount(whole.labels, minlength=len(whole.class_names)) > 0
     return ProbeResult(
@@ -153,7 +87,7 @@ def _tried(classifier: str, fitting: Features, held: Features, knobs: ProbeKnobs
     for standardise in (False,) if classifier == "knn" else _standardisations(knobs):
         rows, queries = _scaled(fitting, held, knobs, standardise=standardise)
         for value, predicted in _predictions(classifier, rows, fitting, queries, knobs):
-            setting = {_NAMES[classifier]: value} | ({} if classifier == "knn" else {"standardised": standardise})
+            setting = {SETTINGS[classifier]: value} | ({} if classifier == "knn" else {"standardised": standardise})
             found.append((setting, float(np.mean(predicted == held.labels))))
     return tuple(found)
 
@@ -211,6 +145,10 @@ def _scaled(
     return scaling(rows), scaling(np.asarray(others.features))
 
 
+def _with(part: Features, scaling: Scaling) -> Features:
+    return Features(scaling(np.asarray(part.features)), part.labels, part.ids, part.class_names)
+
+
 def _standardisations(knobs: ProbeKnobs) -> tuple[bool, ...]:
     return {"on": (True,), "off": (False,), "auto": (False, True)}[knobs.standardise]
 
@@ -248,6 +186,12 @@ def _check(parts: Sequence[Features]) -> None:
                 expected="parts of one feature set.",
             )
         check_finite(part.features, part.ids)
+    ids, counts = np.unique(np.concatenate([part.ids for part in parts]), return_counts=True)
+    if counts.max() > 1:
+        raise InputError(
+            f"{int(np.sum(counts > 1)):,} images are in the parts twice, such as {ids[counts.argmax()]}.",
+            expected="training, validation and test images that share none.",
+        )
     if len(np.unique(first.labels)) < 2:
         raise DataError(
             f"All {len(first):,} training images are {first.class_names[first.labels[0]]}.",

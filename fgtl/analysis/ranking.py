@@ -14,7 +14,7 @@ from fgtl.analysis.domain import Domain
 from fgtl.analysis.emd import emd
 from fgtl.analysis.gamma import PAPER_GAMMA, similarity_of
 from fgtl.analysis.h_score import plain_h_score_of, shrunk_h_score_of
-from fgtl.analysis.held_out import held_out_accuracy
+from fgtl.analysis.held_out import right_of_held_out
 from fgtl.analysis.leep import leep
 from fgtl.analysis.logme import logme_of
 from fgtl.analysis.moments import moments_of
@@ -26,6 +26,8 @@ from fgtl.reports.rank_table import Column, Ranking
 # With fewer rows a dimension than this the plain H-score rises by itself.
 _ROWS_A_DIMENSION = 10
 H_SCORES = ("auto", "shrunk", "plain")
+# Those that are of all rows; the others are accuracies of held-out ones.
+_OF_ALL_ROWS = ("logme", "h_score", "leep", "nce")
 TITLES = {
     "logme": "LogME",
     "h_score": "H-score",
@@ -82,8 +84,8 @@ def rank_models(
         advance: called with 1 after each score of each candidate.
 
     Raises:
-        InputError: no candidate, or an unknown score.
-        DataError: see `moments_of`, `leep`, `held_out_accuracy`.
+        InputError: no candidate, an unknown score, or candidates with other images or labels than the first.
+        DataError: see `moments_of`, `leep`, `right_of_held_out`.
         UsageError: no candidate has the score that is to give the order.
 
     Cost: see the scores; the moments are gathered once for LogME and H-score. Memory: that of the largest candidate.
@@ -93,23 +95,24 @@ def rank_models(
             f"{len(candidates)} candidates, scores {', '.join(scores) or 'none'}, by {by}, H-score {h_score}.",
             expected=f"one candidate or more, scores of {', '.join(TITLES)}, H-score one of {', '.join(H_SCORES)}.",
         )
+    _check_same_images(candidates)
+    if by in ("leep", "nce") and all(one.probabilities is None for one in candidates):
+        # Known before anything is computed.
+        raise _nobody_has(by)
     few = any(len(one.train) < _ROWS_A_DIMENSION * one.train.features.shape[1] for one in candidates)
     shrunk = h_score == "shrunk" or (h_score == "auto" and few)
     # One candidate at a time: the next one's D x D matrices take the place of this one's.
-    rows = [_scores_of(candidate, scores, advance, shrunk=shrunk) for candidate in candidates]
-    if all(row[by] is None for row in rows):
-        raise UsageError(
-            f"None of the feature sets has {TITLES[by]}.",
-            expected="for LEEP and NCE probabilities of the model's own classifier, otherwise images to hold out.",
-            fix="fgtl extract --run_dir makes features with probabilities; or choose another --by.",
-        )
+    found = [_scores_of(candidate, scores, advance, shrunk=shrunk) for candidate in candidates]
+    if all(row[by].value is None for row in found):
+        raise _nobody_has(by)
     columns = []
     for key in scores:
-        values = tuple(row[key] for row in rows)
+        values = tuple(row[key].value for row in found)
         # A score that nobody has is no column.
         if any(value is not None for value in values):
             title = f"{TITLES[key]}, shrunk" if key == "h_score" and shrunk else TITLES[key]
-            columns.append(Column(key, title, values, about=ABOUT[key]))
+            right = tuple(row[key].right for row in found) if key not in _OF_ALL_ROWS else ()
+            columns.append(Column(key, title, values, about=ABOUT[key], right=right))
     first = candidates[0].train
     return Ranking(
         what="pre-trained models",
@@ -123,23 +126,55 @@ def rank_models(
     )
 
 
+def _nobody_has(by: str) -> UsageError:
+    return UsageError(
+        f"None of the feature sets has {TITLES[by]}.",
+        expected="for LEEP and NCE probabilities of the model's own classifier, otherwise images to hold out.",
+        fix="fgtl extract --run_dir makes features with probabilities; or choose another --by.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Score:
+    """Of one candidate; with `right`, which held-out images it is the share of."""
+
+    value: float | None
+    right: NDArray[np.bool_] | None = None
+
+
 def _scores_of(
     candidate: Candidate, scores: Sequence[str], advance: Callable[[int], object], *, shrunk: bool
-) -> dict[str, float | None]:
+) -> dict[str, _Score]:
     by_moments = {"logme": logme_of, "h_score": shrunk_h_score_of if shrunk else plain_h_score_of}
     by_source = {"leep": leep, "nce": nce}
-    labels, found = candidate.train.labels, dict[str, float | None]()
+    labels, found = candidate.train.labels, dict[str, _Score]()
     moments = moments_of(candidate.train.features, labels) if by_moments.keys() & {*scores} else None
     for key in scores:
         if moments is not None and key in by_moments:
-            found[key] = by_moments[key](moments)
-        elif key not in by_source:
-            found[key] = held_out_accuracy(candidate.train, key)
-        else:
+            found[key] = _Score(by_moments[key](moments))
+        elif key in by_source:
             known = candidate.probabilities
-            found[key] = None if known is None else by_source[key](known, labels)
+            found[key] = _Score(None if known is None else by_source[key](known, labels))
+        else:
+            right = right_of_held_out(candidate.train, key)
+            found[key] = _Score(None if right is None else float(right.mean()), right)
         advance(1)
     return found
+
+
+def _check_same_images(candidates: Sequence[Candidate]) -> None:
+    """Raise InputError where somebody's images or labels are not the first one's, in whatever order."""
+    first, *others = (_labels_by_id(one.train) for one in candidates)
+    for one, found in zip(candidates[1:], others, strict=True):
+        if found != first:
+            raise InputError(
+                f"{one.name} has other images or labels than {candidates[0].name}.",
+                expected="features of the same images.",
+            )
+
+
+def _labels_by_id(rows: Features) -> dict[str, int]:
+    return dict(zip(rows.ids.tolist(), rows.labels.tolist(), strict=True))
 
 
 def rank_sources(target: Domain, sources: Sequence[Domain]) -> Ranking:
@@ -174,11 +209,14 @@ def with_measured(ranking: Ranking, accuracies: Sequence[float | None], where: s
         where: which accuracy it is, for people.
         seed: of the resamples.
     """
+    known = sum(value is not None for value in accuracies)
+    if known < 2:
+        note = f"Measured ({where}) are fewer than two candidates: there is no order that a score could agree with."
+        return replace(ranking, measured=tuple(accuracies), measured_where=where, notes=(*ranking.notes, note))
     columns = []
     for column in ranking.columns:
         signed = [None if value is None else column.signed(value) for value in column.values]
         columns.append(replace(column, agreement=agreement(signed, accuracies, seed)))
-    known = sum(value is not None for value in accuracies)
     note = f"Weighted Kendall tau: 1 for the same order as {where}, -1 for the reverse; the best candidates weigh most."
     if known < 3:
         note += f" Of {known} candidates it says whether the order is right, and nothing about how sure that is."

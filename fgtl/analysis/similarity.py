@@ -16,17 +16,24 @@ from fgtl.analysis.ground_distance import distances
 from fgtl.analysis.similarity_knobs import SimilarityKnobs
 from fgtl.data.pool import usable_cores
 from fgtl.errors import InputError
-from fgtl.features.feature_set import Features
+from fgtl.features.feature_set import Features, FeatureSet
 
 Resampled = tuple[NDArray[np.float32], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """Data sets that are one domain: one, or several joined with their raw counts. Features of one extractor."""
+    """Data sets that are one domain: one, or several joined with their raw counts. Features of one extractor.
+
+    Attributes:
+        name: for people.
+        parts: the rows of each.
+        sets: the feature set that each was taken from, for pictures of the classes; empty where there are none.
+    """
 
     name: str
     parts: tuple[Features, ...]
+    sets: tuple[FeatureSet, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

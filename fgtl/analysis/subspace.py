@@ -33,12 +33,11 @@ def best_combination(
     """
     flat = steps.reshape(len(steps), -1)
     penalty = (flat @ flat.T - steps[:, -1] @ steps[:, -1].T).astype(np.float64)
-    used = np.flatnonzero(np.diag(penalty) > 0)
     weights = np.zeros(len(steps))
     weights[start] = 1
     logits, residuals = images[start].copy(), np.empty_like(images[start])
     value = c * softmax_loss(logits, labels, residuals) + weights @ penalty @ weights / 2
-    invert = _inverse(c * _curvature(images, residuals, labels) + penalty, used)
+    invert = _inverse(c * _curvature(images, residuals, labels) + penalty)
     for _ in range(_STEPS):
         slopes = images.reshape(len(images), -1) @ residuals.ravel()
         gradient = c * slopes.astype(np.float64) + penalty @ weights
@@ -76,8 +75,11 @@ def _curvature(
     return total
 
 
-def _inverse(matrix: NDArray[np.float64], used: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(M, M) pseudo-inverse of the used rows and columns, after scaling them to a unit diagonal."""
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M, M) pseudo-inverse of the rows and columns that are not 0, after scaling them to a unit diagonal."""
+    used = np.flatnonzero(np.diag(matrix) > 0)
+    if not len(used):
+        return np.zeros_like(matrix)
     scale = 1 / np.sqrt(np.diag(matrix)[used])
     values, vectors = np.linalg.eigh(matrix[np.ix_(used, used)] * scale[:, None] * scale)
     kept = values > _RANK * values[-1]

@@ -1,6 +1,6 @@
 """What a linear classifier's test accuracy becomes when training images that repeat test images are left out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,13 @@ class Effect:
     others: Counts
 
 
-def effect_of_duplicates(train: Features, test: Features, pairs: Sequence[Pair], c: float) -> Effect:
+def effect_of_duplicates(
+    train: Features,
+    test: Features,
+    pairs: Sequence[Pair],
+    c: float,
+    advance: Callable[[int], object] = lambda fits: None,
+) -> Effect:
     """Fit logistic regression on all training rows, and on those without the first photograph of each pair.
 
     The test images stay: whoever leaves out training images can still compare with everybody's numbers.
@@ -41,6 +47,7 @@ def effect_of_duplicates(train: Features, test: Features, pairs: Sequence[Pair],
         test: (M, D).
         pairs: rows of `train` and `test`.
         c: C of both fits, for rows of length 1.
+        advance: called with 1 after each fit.
 
     Raises:
         DataError: every training image is a repeated one.
@@ -51,7 +58,11 @@ def effect_of_duplicates(train: Features, test: Features, pairs: Sequence[Pair],
     kept[[pair.one for pair in pairs]] = False
     if not kept.any():
         raise DataError("Every training image is in the test split too.", expected="a split of different images.")
-    before, after = (_right(train.take(rows), test, c) for rows in (np.ones(len(train), bool), kept))
+    found = []
+    for rows in (np.ones(len(train), bool), kept):
+        found.append(_right(train.take(rows), test, c))
+        advance(1)
+    before, after = found
     repeated = np.zeros(len(test), bool)
     repeated[[pair.other for pair in pairs]] = True
     every = np.ones(len(test), bool)

@@ -1,13 +1,13 @@
 """Feature set -> photographs that are in train and test, or in a source too, and labels that are probably wrong."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.commands.audit_sets import Audited, Comparison, compare, examples_of
-from fgtl.console import say, table
+from fgtl.commands.answers import check_output, dataset_of
+from fgtl.commands.audit_labels import judge, labels_of
+from fgtl.commands.audit_sets import Audited, Comparison, compare
+from fgtl.console import Progress, say, table
 from fgtl.errors import UsageError
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.features.find import find_feature_sets
@@ -15,8 +15,7 @@ from fgtl.files import write_atomically
 from fgtl.knobs import LARGEST_SEED, Knobs, flag
 
 if TYPE_CHECKING:
-    from fgtl.analysis.label_errors import Suspects
-    from fgtl.reports.audit_page import Accuracy, Labels
+    from fgtl.reports.audit_page import Accuracy
 
 
 @dataclass(frozen=True)
@@ -46,24 +45,27 @@ def main(config: Config) -> None:
         raise UsageError(
             f"{len(config.files)} feature sets were given.", expected="fgtl audit FEATURESET --output=audit.html"
         )
-    if config.output.suffix != ".html":
-        raise UsageError(f"--output={config.output} is no page's name.", expected="a name that ends in .html.")
+    check_output(config.output, ".html")
     found, *others = find_feature_sets([*config.files, *filter(None, [config.against])])
     home = Audited.open(found, config.records, config.workers)
     comparisons = list(_within(home, config))
     for other in others:
         comparisons.append(_with_source(home, Audited.open(other, config.against_records, config.workers)))
-    if not comparisons and not config.labels:
+    rules = tuple(dict.fromkeys(rule for one in comparisons for rule in one.rules))
+    for rule in rules:
+        say(rule)
+    # Whatever can be refused is before the first file is written.
+    judged = judge(found.part(config.train), config.c, config.folds, config.seed) if config.labels else None
+    if not comparisons and judged is None:
         raise UsageError(f"{found.folder} has one split only, and there is no --against.", expected="two sets.")
     repeats = [one.as_repeats(_write_list(one, config), config.most) for one in comparisons]
-    judged = _judged(found.part(config.train), config) if config.labels else None
-    accuracies = _accuracies(comparisons, judged[1] if judged else config.c)
-    labels = _labels(home, found.part(config.train), judged[0], config) if judged else None
+    accuracies = _accuracies(comparisons, judged.c if judged else config.c)
+    labels = labels_of(home, judged, config.output, config.most) if judged else None
     facts = [
         ("Features", found.meta.describe()),
         *((split, f"{count:,} images") for split, count in found.counts.items()),
     ]
-    page = AuditPage(_title(found, others), tuple(facts), tuple(repeats), tuple(accuracies), labels)
+    page = AuditPage(_title(found, others), tuple(facts), tuple(repeats), tuple(accuracies), labels, rules)
     write_atomically(config.output, as_html(page))
     say(f"-> {config.output}")
 
@@ -82,12 +84,16 @@ def _within(home: Audited, config: Config) -> list[Comparison]:
 
 def _with_source(home: Audited, source: Audited) -> Comparison:
     """The source's photographs against all of this set's."""
-    if source.found.folder.resolve() == home.found.folder.resolve():
-        raise UsageError("--against names the same feature set.", expected="another one.")
+    digest = home.found.meta.manifest_sha256
+    if source.found.folder.resolve() == home.found.folder.resolve() or (
+        digest and source.found.meta.manifest_sha256 == digest
+    ):
+        raise UsageError(
+            f"--against={source.found.folder} is about the same images as {home.found.folder}.",
+            expected="features of another record set.",
+        )
     parts = _all_of(source.found), _all_of(home.found)
-    return _said(
-        compare(source, home, parts, (source.found.meta.dataset or "source", home.found.meta.dataset or "target"))
-    )
+    return _said(compare(source, home, parts, (dataset_of(source.found), dataset_of(home.found))))
 
 
 def _all_of(found: FeatureSet) -> Features:
@@ -98,7 +104,7 @@ def _said(comparison: Comparison) -> Comparison:
     one, other = comparison.names
     counts = ", ".join(f"{text} {count:,}" for text, count in comparison.counts())
     say(
-        f"{len(comparison.pairs):,} of {len(comparison.parts[0]):,} {one} photographs are {other} photographs too: {counts}"
+        f"{len(comparison.pairs):,} of {len(comparison.parts[0]):,} {one} images have a near duplicate in {other}: {counts}"
     )
     for note in comparison.notes:
         say(f"  {note}")
@@ -114,15 +120,6 @@ def _write_list(comparison: Comparison, config: Config) -> Path:
     return path
 
 
-def _judged(train: Features, config: Config) -> "tuple[Suspects, float]":
-    """Suspects, and the C that was used."""
-    from fgtl.analysis.confidence import confidence
-    from fgtl.analysis.label_errors import find_label_errors
-
-    probabilities, c = confidence(train, config.c, config.folds, config.seed)
-    return find_label_errors(probabilities, train.labels), c
-
-
 def _accuracies(comparisons: list[Comparison], c: float) -> "list[Accuracy]":
     """What the first comparison's pairs, of train and test, are worth."""
     from fgtl.analysis.confidence import TRIED
@@ -131,67 +128,15 @@ def _accuracies(comparisons: list[Comparison], c: float) -> "list[Accuracy]":
 
     if not comparisons or comparisons[0].names != ("training", "test") or not comparisons[0].pairs:
         return []
-    effect = effect_of_duplicates(*comparisons[0].parts, comparisons[0].pairs, c or TRIED[-1])
-    named = {"all": effect.every, "with a training image's picture": effect.repeated, "the others": effect.others}
+    with Progress("test without duplicates", 2, unit="fits") as progress:
+        effect = effect_of_duplicates(
+            *comparisons[0].parts, comparisons[0].pairs, c or TRIED[-1], advance=progress.advance
+        )
+    named = {"all": effect.every, "with a near duplicate in train": effect.repeated, "the others": effect.others}
     rows = [Accuracy(name, one.images, one.before, one.after) for name, one in named.items()]
     say(table(list(ACCURACY_HEADER), [row.as_cells() for row in rows]))
     return rows
 
 
-def _labels(home: Audited, train: Features, suspects: "Suspects", config: Config) -> "Labels":
-    """Print and list them; the first ones with pictures."""
-    from fgtl.reports.audit_page import Labels, Suspect
-
-    path = config.output.with_name(f"{config.output.stem}-labels.csv")
-    write_atomically(path, _as_csv(train, suspects))
-    say(f"{len(suspects):,} of {len(train):,} training labels are doubtful -> {path}")
-    places = range(min(config.most, len(suspects)))
-    beside = {
-        place: [
-            examples_of(train, int(label), int(suspects.rows[place]), 2)
-            for label in (suspects.given[place], suspects.suggested[place])
-        ]
-        for place in places
-    }
-    wanted = {int(suspects.rows[place]) for place in places} | {
-        row for pair in beside.values() for rows in pair for row in rows
-    }
-    photographs = home.shown(str(train.ids[row]) for row in wanted)
-    shown = tuple(
-        Suspect(
-            photographs(train, int(suspects.rows[place])),
-            train.class_names[suspects.given[place]],
-            train.class_names[suspects.suggested[place]],
-            float(suspects.given_probability[place]),
-            float(suspects.suggested_probability[place]),
-            *(tuple(photographs(train, row) for row in rows) for rows in beside[place]),
-        )
-        for place in places
-    )
-    how = (
-        f"Confident learning: a classifier fitted on the other {config.folds - 1} of {config.folds} folds finds another "
-        "class more probable, as sure of it as it is of that class's own images on average. Many are only hard."
-    )
-    return Labels(len(suspects), len(train), shown, how, str(path))
-
-
-def _as_csv(train: Features, suspects: "Suspects") -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "label", "suggested", "label_probability", "suggested_probability"])
-    for row, given, other, one, two in zip(
-        suspects.rows,
-        suspects.given,
-        suspects.suggested,
-        suspects.given_probability,
-        suspects.suggested_probability,
-        strict=True,
-    ):
-        names = train.class_names
-        writer.writerow([train.ids[row], names[given], names[other], f"{one:.4f}", f"{two:.4f}"])
-    return text.getvalue()
-
-
 def _title(found: FeatureSet, others: list[FeatureSet]) -> str:
-    name = found.meta.dataset or found.folder.name
-    return f"{name} against {others[0].meta.dataset or others[0].folder.name}" if others else name
+    return " against ".join(map(dataset_of, (found, *others)))

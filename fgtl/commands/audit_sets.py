@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from fgtl.analysis.near_duplicates import Pair
     from fgtl.analysis.perceptual_hash import Hashes
     from fgtl.reports.audit_page import Repeats
-    from fgtl.reports.neighbour_pictures import Shown
+    from fgtl.reports.photo_rows import Shown
 
-COUNTED = {"copy": "equal files", "hash": "the same picture by its hash", "features": "the same picture by features"}
+HASH_RULE = "Hashes: at most {bits} of 64 bits differ, of the picture or its mirror image."
+FEATURE_RULE = (
+    "Features: each is the other's nearest neighbour, for one of them at most `ratio` times as far as the second nearest "
+    "(0.70, less where different photographs often are) and for the other 0.85 times; and nearer than nine in ten of all "
+    "second nearest. Some are one scene photographed twice."
+)
+COUNTED = {"copy": "equal files", "hash": "alike by hash", "features": "alike by features"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +69,7 @@ class Photographs:
 
     def __call__(self, part: Features, row: int) -> "Shown":
         """One row of a part, to draw."""
-        from fgtl.reports.neighbour_pictures import Shown
+        from fgtl.reports.photo_rows import Shown
 
         id = str(part.ids[row])
         return Shown(self.images.get(id, b""), part.class_names[part.labels[row]], id)
@@ -78,7 +84,8 @@ class Comparison:
         homes: where they come from.
         parts: their rows.
         pairs: rows of both.
-        notes: what could not be compared, and how it was decided.
+        notes: what could not be compared, and how strict the comparison was.
+        rules: how it was decided; the same sentences for every comparison of this kind.
     """
 
     names: tuple[str, str]
@@ -86,6 +93,7 @@ class Comparison:
     parts: tuple[Features, Features]
     pairs: "list[Pair]"
     notes: tuple[str, ...]
+    rules: tuple[str, ...]
 
     @property
     def listed(self) -> list[str]:
@@ -155,15 +163,11 @@ def compare(one: Audited, other: Audited, parts: tuple[Features, Features], name
         for home, part in zip((one, other), parts, strict=True)
     ]
     pairs, ratio = near_duplicates(*sides)
-    if hashed:
-        notes.append(f"Hashes: at most {SURE_BITS} of 64 bits differ, of the picture or its mirror image.")
+    rules = [HASH_RULE.format(bits=SURE_BITS)] if hashed else []
     if ratio is not None:
-        notes.append(
-            f"Features: each is the other's nearest neighbour, for one of them at most {ratio:.2f} times as far as the "
-            "second nearest (0.70, less where different photographs often are) and for the other 0.85 times; and nearer "
-            "than nine in ten of all second nearest."
-        )
-    return Comparison(names, (one, other), parts, pairs, tuple(notes))
+        notes.append(f"Features: ratio {ratio:.2f}.")
+        rules.append(FEATURE_RULE)
+    return Comparison(names, (one, other), parts, pairs, tuple(notes), tuple(rules))
 
 
 def examples_of(part: Features, label: int, but: int, count: int) -> Sequence[int]:

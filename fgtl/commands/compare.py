@@ -1,16 +1,17 @@
 """Several runs -> one table and picture with intervals, and paired tests on the same images."""
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fgtl.commands.answers import ENDINGS, as_json, check_output, write_answer
 from fgtl.console import say
 from fgtl.data.many_views import ManyViewsKnobs
-from fgtl.errors import UsageError
-from fgtl.files import write_atomically
 from fgtl.knobs import LARGEST_SEED, flag
 
-ENDINGS = (".html", ".json", ".csv", ".png")
+if TYPE_CHECKING:
+    from fgtl.reports.compare import Comparison
 
 
 @dataclass(frozen=True)
@@ -27,28 +28,25 @@ class Config(ManyViewsKnobs):
 def main(config: Config) -> None:
     """Read the evaluations, compare, print, and write what was asked for."""
     from fgtl.reports.compare import compare_runs
-    from fgtl.reports.compare_page import as_csv, as_html, as_text, dot_plot
-    from fgtl.reports.figures import to_png
+    from fgtl.reports.compare_page import as_text
     from fgtl.training.run_facts import FREE
 
-    if config.output is not None and config.output.suffix not in ENDINGS:
-        raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
+    check_output(config.output, *ENDINGS)
     folders = [Path(name).expanduser() for name in config.files]
     found = compare_runs(folders, config.split, views=config.views, free=FREE, common=config.common, seed=config.seed)
     say(f"{found.images:,} images of {found.split}")
     say(as_text(found))
-    if config.output is None:
-        return
-    content: bytes | str
-    match config.output.suffix:
-        case ".html":
-            # A folder's name may hold bytes that are no UTF-8.
-            content = as_html(found).encode("utf-8", "replace")
-        case ".json":
-            content = json.dumps(found.as_dict(), indent=2, allow_nan=False) + "\n"
-        case ".csv":
-            content = as_csv(found)
-        case _:
-            content = to_png(dot_plot(found))
-    write_atomically(config.output, content)
-    say(f"-> {config.output}")
+    if config.output is not None:
+        write_answer(config.output, _kinds(found))
+
+
+def _kinds(found: "Comparison") -> dict[str, Callable[[], bytes | str]]:
+    from fgtl.reports.compare_page import as_csv, as_html, dot_plot
+    from fgtl.reports.figures import to_png
+
+    return {
+        ".html": lambda: as_html(found),
+        ".json": lambda: as_json(found.as_dict()),
+        ".csv": lambda: as_csv(found),
+        ".png": lambda: to_png(dot_plot(found)),
+    }

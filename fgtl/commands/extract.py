@@ -8,14 +8,12 @@ from pathlib import Path
 from fgtl.commands.train import open_records
 from fgtl.console import say
 from fgtl.data.bad_records import could_not_be_read
-from fgtl.data.quiet import import_tensorflow
-from fgtl.errors import DataError
 from fgtl.features.feature_set import FeatureSet
-from fgtl.features.find import find_answer
 from fgtl.features.importing import ImportKnobs, expect_alone, import_feature_set
 from fgtl.features.paper_files import write_paper_files
 from fgtl.knobs import Knobs, flag
-from fgtl.training.extract_knobs import ExtractKnobs, question_of
+from fgtl.training.extract_knobs import ExtractKnobs
+from fgtl.training.features_of import features_of
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,14 @@ class Config(ExtractKnobs, ImportKnobs):
 
 def main(config: Config) -> None:
     """Open the feature set that answers the question, or make it; say where it is."""
-    began = time.monotonic()
+    began, asked = time.monotonic(), list[str]()
     if config.imports:
         _report(_imported(config), config, "imported")
         return
     expect_alone("a network", config, _names_of(ImportKnobs), "it is about features made elsewhere")
     records = open_records(config.records, config.dataset)
-    answer = find_answer(config.output_dir or records.folder, question_of(config), records.manifest_sha256)
-    if answer is None:
-        import_tensorflow()
-        from fgtl.training.extraction import extract
-
-        found = extract(records, config, config.output_dir)
-        _report(found, config, f"in {time.monotonic() - began:.0f} s")
-    else:
-        _report(answer, config, "made before")
+    found = features_of(records, config, config.output_dir, lambda: asked.append("a network"))
+    _report(found, config, f"in {time.monotonic() - began:.0f} s" if asked else "made before")
 
 
 def _imported(config: Config) -> FeatureSet:
@@ -61,16 +52,10 @@ def _names_of(group: type[Knobs]) -> list[str]:
 
 
 def _report(found: FeatureSet, config: Config, when: str) -> None:
-    lost = found.meta.unreadable
-    if lost and config.bad_records == "fail":
-        raise DataError(
-            f"{found.folder} was made with --bad_records=skip: {could_not_be_read(lost)}.",
-            fix="Take it as it is with --bad_records=skip; or restore the record set, and remove that folder.",
-        )
     counts = ", ".join(f"{split} {count:,}" for split, count in found.counts.items())
     say(f"{found.meta.describe()}: {len(found):,} images ({counts}) x {found.dim:,} numbers, {when}")
-    if lost:
-        say(could_not_be_read(lost))
+    if found.meta.unreadable:
+        say(could_not_be_read(found.meta.unreadable))
     if config.export_paper is not None:
         for path in write_paper_files(found, config.export_paper):
             say(str(path))

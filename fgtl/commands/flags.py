@@ -49,7 +49,7 @@ def _given(config: type[Knobs], verb: str, arguments: list[str]) -> tuple[dict[s
     except absl_flags.UnrecognizedFlagError as error:
         raise UsageError(
             f"There is no flag --{error.flagname}.",
-            fix=f"{did_you_mean(error.flagname.removeprefix('no'), fields)} fgtl {verb} --help lists them.".strip(),
+            fix=f"{_nearest(config, error.flagname)} fgtl {verb} --help lists them.".strip(),
         ) from None
     except absl_flags.IllegalFlagValueError as error:
         raise _unreadable(str(error), config, fields) from None
@@ -112,13 +112,21 @@ def _check_line(config: type[Knobs], verb: str, text: str, place: str) -> None:
         return
     if name not in fields and name.removeprefix("no") not in fields:
         spaced = re.fullmatch(r"(\w+)\s+=?\s*(.+)", text.lstrip("-"))
-        fix = f"Write --{spaced[1]}={spaced[2]}." if spaced and spaced[1] in fields else did_you_mean(name, fields)
+        fix = f"Write --{spaced[1]}={spaced[2]}." if spaced and spaced[1] in fields else _nearest(config, name)
         raise UsageError(f"{place}: there is no flag --{name}.", fix=fix)
     try:
         for given, value in _given(config, verb, [text])[0].items():
             check_value(fields[given], value)
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from None
+
+
+def _nearest(config: type[Knobs], name: str) -> str:
+    """A sentence that names the flag closest to one that there is not, or an empty string."""
+    fields = dataclasses.fields(config)
+    refusals = [f"no{field.name}" for field in fields if plain_type(config, field)[0] is bool]
+    # With dashes in front all names would be alike.
+    return did_you_mean(name, [*(field.name for field in fields), *refusals]).replace("'", "'--", 1)
 
 
 class _Whole(absl_flags.IntegerParser):

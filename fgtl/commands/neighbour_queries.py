@@ -1,6 +1,5 @@
 """Whose neighbours are asked for: rows of a feature set, and image files that its network looks at now."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.knobs import LARGEST_SEED, flag
 from fgtl.training.fit_knobs import TrustKnobs
 
-_DRAWN = "random:8"
+_DRAWN = 8
 
 
 @dataclass(frozen=True)
@@ -22,13 +21,15 @@ class QueryKnobs(OddImages, TrustKnobs):
     """Whose neighbours."""
 
     query: tuple[str, ...] = flag((), "ids or row numbers of the feature set, or image files; also without the flag")
-    queries: str = flag(
-        "", f"or so many drawn from --query_split, such as {_DRAWN}: what is done when nothing is named"
+    random: int = flag(
+        0, f"also so many drawn from --query_split; 0: {_DRAWN} when nothing is named", low=0, high=10_000
     )
     query_split: str = flag("", "split expression of what is drawn, and of precision at k (test; train without one)")
     seed: int = flag(0, "of what is drawn", low=0, high=LARGEST_SEED)
     backbone: str = flag("", "image files: the backbone, where the name in the feature set does not build it")
-    weights: str = flag("imagenet", "image files: what the feature set was extracted with: imagenet, none or a file")
+    weights: str = flag(
+        "", "image files: weight file that the feature set was extracted with; imagenet and none it knows"
+    )
     run_dir: Path | None = flag(None, "image files: or the finished run that it was extracted with")
 
 
@@ -52,9 +53,10 @@ class Queries:
         return [*map(str, self.rows.ids), *map(str, self.photos)]
 
     @property
-    def labels(self) -> list[int]:
-        """-1 for an image file: nobody knows."""
-        return [*self.rows.labels.tolist(), *[-1] * len(self.photos)]
+    def every(self) -> Features:
+        """All of them; the label of an image file is -1: nobody knows it."""
+        labels = np.concatenate([self.rows.labels, np.full(len(self.photos), -1, np.int32)])
+        return Features(self.features, labels, np.array(self.names, str), self.rows.class_names)
 
 
 def gather(found: FeatureSet, words: Sequence[str], knobs: QueryKnobs, split: str) -> Queries:
@@ -68,8 +70,6 @@ def gather(found: FeatureSet, words: Sequence[str], knobs: QueryKnobs, split: st
         UsageError: no such id, row or file, or the network is not the feature set's.
         DataError: a file is no image.
     """
-    if knobs.queries and not re.fullmatch(r"random:[1-9]\d{0,4}", knobs.queries):
-        raise UsageError(f"--queries={knobs.queries} is not understood.", expected=f"{_DRAWN}, say.")
     rows, photos = [], {}
     policy = ImagePolicy(odd=knobs.odd, max_pixels=knobs.max_pixels, check="decode")
     for word in words:
@@ -79,8 +79,7 @@ def gather(found: FeatureSet, words: Sequence[str], knobs: QueryKnobs, split: st
             photos[path] = _stored(path, policy, found)
         else:
             rows.append(row)
-    if knobs.queries or not words:
-        count = int((knobs.queries or _DRAWN).partition(":")[2])
+    if count := knobs.random or (0 if words else _DRAWN):
         among = found.rows(split)
         rows += sorted(np.random.default_rng(knobs.seed).choice(among, min(count, len(among)), replace=False).tolist())
     every = Features(found.features, found.labels, found.ids, found.class_names)
@@ -113,6 +112,7 @@ def _stored(path: Path, policy: ImagePolicy, found: FeatureSet) -> bytes:
 
 def _looked_at(files: list[bytes], found: FeatureSet, knobs: QueryKnobs) -> NDArray[np.float32]:
     """(N, D) of image files."""
+    weights = _weights_of(found, knobs)
     from fgtl.data.quiet import import_tensorflow
 
     import_tensorflow()
@@ -122,8 +122,30 @@ def _looked_at(files: list[bytes], found: FeatureSet, knobs: QueryKnobs) -> NDAr
     network = rebuild_network(
         replace(extractor, backbone=knobs.backbone or extractor.backbone),
         extractor.key,
-        knobs.weights,
+        weights,
         knobs.run_dir,
         allow_saved_model=knobs.allow_saved_model,
     )
     return photo_features(files, network)
+
+
+def _weights_of(found: FeatureSet, knobs: QueryKnobs) -> str:
+    """What to give the network; asked before it is built, which takes a while or a download.
+
+    Raises:
+        UsageError: the features were made elsewhere, or by weights that only the user knows the place of.
+    """
+    made = found.meta.describe()
+    if not found.meta.extractor.input_size and not knobs.backbone and knobs.run_dir is None:
+        raise UsageError(
+            f"The features of {found.folder} ({made}) were made elsewhere: no network here can look at image files as "
+            "theirs did.",
+            expected="ids or row numbers of the set.",
+        )
+    known = str(found.meta.question.get("weights", "imagenet"))
+    if knobs.weights or knobs.run_dir is not None or known in ("imagenet", "none"):
+        return knobs.weights or known
+    given = "--run_dir" if known.startswith("run ") else "--weights"
+    raise UsageError(
+        f"{found.folder} was made with {known}; where that is, it does not say.", fix=f"Add {given} and its path."
+    )

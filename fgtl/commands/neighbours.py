@@ -1,6 +1,6 @@
 """Feature set + photographs -> pictures of their nearest neighbours, and how often those are of the same class."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from fgtl.commands.answers import check_output, dataset_of, write_answer
 from fgtl.commands.neighbour_queries import Queries, QueryKnobs, gather
 from fgtl.console import say, warn
 from fgtl.errors import UsageError
@@ -15,13 +16,10 @@ from fgtl.features.exact_scores import METRICS, Metric
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.features.find import find_feature_sets
 from fgtl.features.stored_images import records_of, stored_images
-from fgtl.files import write_atomically
 from fgtl.knobs import flag
 
 if TYPE_CHECKING:
-    pass
-
-ENDINGS = (".png", ".html")
+    from fgtl.reports.photo_rows import Row
 
 
 @dataclass(frozen=True)
@@ -37,38 +35,15 @@ class Config(QueryKnobs):
     output: Path | None = flag(None, "neighbours.png or .html")
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """Neighbours of Q queries: rows of `database` and scores, both (Q, k), nearest first."""
-
-    queries: Queries
-    database: Features
-    indices: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    metric: Metric
-
-    def is_right(self, query: int, row: int) -> bool | None:
-        """Whether a row has the query's label; None where nobody knows that."""
-        label = self.queries.labels[query]
-        return None if label < 0 else bool(self.database.labels[row] == label)
-
-    def said(self, score: float) -> str:
-        """A score, for people."""
-        if self.metric == "cosine":
-            # Of unit vectors: 0 is the same direction, 2 the opposite one.
-            return f"distance {math.sqrt(max(0.0, 2 - 2 * score)):.3f}"
-        return f"{'product' if self.metric == 'dot' else 'distance'} {score:.4g}"
-
-
 def main(config: Config) -> None:
     """Search, print, and draw what was found."""
+    from fgtl.analysis.neighbour_rows import NEAR, neighbour_rows
     from fgtl.analysis.precision_at_k import own_rows
     from fgtl.features.topk import top_k
 
     if not config.files:
         raise UsageError("No feature set was given.", expected="fgtl neighbours FEATURESET --query photo.jpg")
-    if config.output is not None and config.output.suffix not in ENDINGS:
-        raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
+    check_output(config.output, ".png", ".html")
     (found,) = find_feature_sets(config.files[:1])
     database = found.part(config.split)
     query_split = config.query_split or ("test" if "test" in found.counts else "train")
@@ -81,24 +56,24 @@ def main(config: Config) -> None:
         )
     metric = cast(Metric, config.metric)
     nearest = top_k(queries.features, database.features, config.k, metric, exclude_self=own)
-    answer = Found(queries, database, *nearest, metric)
-    facts = [("Features", found.meta.describe()), ("Searched", f"{config.split}, {len(database):,} images")]
-    say(f"{found.meta.describe()}: {len(database):,} images of {found.meta.dataset or found.folder}, {config.split}")
-    _print(answer)
+    facts = [("Features", found.meta.describe()), ("By", NEAR[metric])]
+    facts.append(("Searched", f"{config.split}, {len(database):,} images"))
+    say(f"{found.meta.describe()}: {len(database):,} images of {dataset_of(found)}, {config.split}; by {NEAR[metric]}")
+    rows = neighbour_rows(queries.every, database, nearest, {}, metric)
+    _print(queries, rows)
     if config.precision:
         facts.append(("Precision", _precision(found.part(query_split), database, query_split, config)))
     if config.output is not None:
-        _draw(answer, _images(found, answer, config), facts, config.output)
+        images = _images(found, queries, database.ids[nearest[0].ravel()], config)
+        _draw(neighbour_rows(queries.every, database, nearest, images, metric), facts, config.output)
 
 
-def _print(found: Found) -> None:
-    classes = found.database.class_names
-    for query, (name, label) in enumerate(zip(found.queries.names, found.queries.labels, strict=True)):
-        say(f"\n{name}" + (f"  {classes[label]}" if label >= 0 else ""))
-        for row, score in zip(found.indices[query].tolist(), found.scores[query].tolist(), strict=True):
-            mark = {True: "=", False: "x", None: " "}[found.is_right(query, row)]
-            own = classes[found.database.labels[row]]
-            say(f"  {mark} {found.said(score):<16}  {own}  {found.database.ids[row]}")
+def _print(queries: Queries, rows: "Sequence[Row]") -> None:
+    for name, row in zip(queries.names, rows, strict=True):
+        say(f"\n{name}" + (f"  {row.query.name}" if row.query.name else ""))
+        for shown in row.neighbours:
+            mark = {True: "=", False: "x", None: " "}[shown.right]
+            say(f"  {mark} {shown.said:<16}  {shown.name}  {shown.note}")
 
 
 def _precision(queries: Features, database: Features, query_split: str, config: Config) -> str:
@@ -113,9 +88,9 @@ def _precision(queries: Features, database: Features, query_split: str, config: 
     return f"{text} ({query_split}, {which})"
 
 
-def _images(found: FeatureSet, answer: Found, config: Config) -> dict[str, bytes]:
+def _images(found: FeatureSet, queries: Queries, neighbours: NDArray[np.str_], config: Config) -> dict[str, bytes]:
     """Image files of queries and neighbours; of the queries' own only, where there is no record set."""
-    photos = {str(path): data for path, data in answer.queries.photos.items()}
+    photos = {str(path): data for path, data in queries.photos.items()}
     try:
         records = records_of(found, config.records)
     except UsageError as error:
@@ -123,25 +98,11 @@ def _images(found: FeatureSet, answer: Found, config: Config) -> dict[str, bytes
             raise
         warn(f"No pictures: {error}")
         return photos
-    ids = [*answer.queries.rows.ids, *answer.database.ids[answer.indices.ravel()]]
-    return stored_images(records, map(str, ids)) | photos
+    return stored_images(records, map(str, [*queries.rows.ids, *neighbours])) | photos
 
 
-def _draw(found: Found, images: dict[str, bytes], facts: list[tuple[str, str]], output: Path) -> None:
-    from fgtl.reports.neighbour_pictures import Row, Shown, as_html, as_png
+def _draw(rows: "Sequence[Row]", facts: list[tuple[str, str]], output: Path) -> None:
+    from fgtl.reports.neighbour_pictures import as_html, as_png
 
-    classes, database = found.database.class_names, found.database
-
-    def neighbour(query: int, row: int, score: float) -> Shown:
-        id = str(database.ids[row])
-        right = found.is_right(query, row)
-        return Shown(images.get(id, b""), classes[database.labels[row]], id, found.said(score), right)
-
-    rows: list[Row] = []
-    for query, (name, label) in enumerate(zip(found.queries.names, found.queries.labels, strict=True)):
-        pairs = zip(found.indices[query].tolist(), found.scores[query].tolist(), strict=True)
-        shown = Shown(images.get(name, b""), classes[label] if label >= 0 else "", name)
-        rows.append(Row(shown, tuple(neighbour(query, row, score) for row, score in pairs)))
     title = f"{len(rows)} photographs and their nearest neighbours"
-    write_atomically(output, as_png(rows) if output.suffix == ".png" else as_html(rows, title, facts))
-    say(f"-> {output}")
+    write_answer(output, {".png": lambda: as_png(rows), ".html": lambda: as_html(rows, title, facts)})

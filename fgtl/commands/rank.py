@@ -1,21 +1,19 @@
 """Feature sets of one target -> which pre-trained model, or which source, to start from."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fgtl.commands.answers import ENDINGS, as_json, check_output, dataset_of, few_images_note, write_answer
 from fgtl.console import Progress, say
 from fgtl.errors import UsageError
-from fgtl.files import write_atomically
 from fgtl.knobs import LARGEST_SEED, Knobs, flag
 
 if TYPE_CHECKING:
     from fgtl.features.feature_set import FeatureSet
     from fgtl.reports.rank_table import Ranking
 
-ENDINGS = (".html", ".json", ".csv", ".png")
 SCORES = ("logme", "h_score", "leep", "nce", "knn", "ridge", "logistic")
 
 
@@ -42,22 +40,24 @@ def main(config: Config) -> None:
     from fgtl.analysis.ranking import with_measured
     from fgtl.features.find import find_feature_sets
     from fgtl.reports.rank_table import as_text
+    from fgtl.reports.rank_verdict import verdict
 
     _check(config)
     sets, sources = find_feature_sets(config.files), find_feature_sets(config.sources)
-    ranking = _ranked_sources(config, sets[0], sources) if sources else _ranked_models(config, sets)
-    if measured := _measured(config, sources or sets, ranking):
+    names = _names(sets, sources)
+    measured = _measured(config, sources or sets, names)
+    ranking = _ranked_sources(config, sets[0], sources, names) if sources else _ranked_models(config, sets, names)
+    if measured:
         ranking = with_measured(ranking, *measured, config.seed)
     say(f"{ranking.images:,} images of {ranking.classes:,} classes, {config.split} of {ranking.target}; no test image")
     say(as_text(ranking))
+    say(f"\n{verdict(ranking)}")
     if config.output is not None:
-        write_atomically(config.output, _rendered(config.output.suffix, ranking))
-        say(f"-> {config.output}")
+        write_answer(config.output, _kinds(ranking))
 
 
 def _check(config: Config) -> None:
-    if config.output is not None and config.output.suffix not in ENDINGS:
-        raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
+    check_output(config.output, *ENDINGS)
     if not config.files:
         raise UsageError("No feature set is named.", expected="fgtl rank FEATURESET FEATURESET ..., of one target.")
     if config.sources and len(config.files) > 1:
@@ -75,12 +75,17 @@ def _check(config: Config) -> None:
         )
 
 
-def _ranked_models(config: Config, sets: Sequence["FeatureSet"]) -> "Ranking":
-    from fgtl.analysis.ranking import Candidate, rank_models
-    from fgtl.features.same_images import check_same_images
+def _names(sets: Sequence["FeatureSet"], sources: Sequence["FeatureSet"]) -> tuple[str, ...]:
+    """Of what is ranked, for people."""
     from fgtl.reports.rank_table import names_of
 
-    names = names_of([short_name(one) for one in sets])
+    return names_of([dataset_of(one) for one in sources] or [one.meta.network for one in sets])
+
+
+def _ranked_models(config: Config, sets: Sequence["FeatureSet"], names: Sequence[str]) -> "Ranking":
+    from fgtl.analysis.ranking import Candidate, rank_models
+    from fgtl.features.same_images import check_same_images
+
     check_same_images(sets, config.split)
     candidates = []
     for one, name in zip(sets, names, strict=True):
@@ -88,32 +93,29 @@ def _ranked_models(config: Config, sets: Sequence["FeatureSet"]) -> "Ranking":
         rows = None if known is None else known[one.rows(config.split)]
         candidates.append(Candidate(name, one.part(config.split), rows, one.meta.extractor.describe()))
     with Progress("rank", len(sets) * len(config.scores), unit="scores") as progress:
-        return rank_models(sets[0].meta.dataset, candidates, config.scores, config.by, config.h_score, progress.advance)
+        found = rank_models(dataset_of(sets[0]), candidates, config.scores, config.by, config.h_score, progress.advance)
+    return replace(found, seed=config.seed)
 
 
-def short_name(one: "FeatureSet") -> str:
-    """The network and where its weights came from; how images are shown to it stands beside."""
-    weights = str(one.meta.question.get("weights", "")).removesuffix(".h5").removesuffix(".weights")
-    return f"{one.meta.extractor.backbone}, {weights}" if weights else one.meta.extractor.backbone
-
-
-def _ranked_sources(config: Config, target: "FeatureSet", sources: Sequence["FeatureSet"]) -> "Ranking":
+def _ranked_sources(
+    config: Config, target: "FeatureSet", sources: Sequence["FeatureSet"], names: Sequence[str]
+) -> "Ranking":
     from fgtl.analysis.domain import domain_of
     from fgtl.analysis.ranking import rank_sources
     from fgtl.features.comparable import check_comparable
-    from fgtl.reports.rank_table import names_of
 
     check_comparable([target, *sources])
-    names = names_of([one.meta.dataset for one in sources])
     domains = [
         domain_of(one.part(config.split), name, min_images=config.min_images)
         for one, name in zip(sources, names, strict=True)
     ]
-    return rank_sources(domain_of(target.part(config.split), target.meta.dataset), domains)
+    found = rank_sources(domain_of(target.part(config.split), dataset_of(target)), domains)
+    note = few_images_note(domains)
+    return replace(found, notes=(*found.notes, note)) if note else found
 
 
 def _measured(
-    config: Config, sets: Sequence["FeatureSet"], ranking: "Ranking"
+    config: Config, sets: Sequence["FeatureSet"], names: Sequence[str]
 ) -> tuple[list[float | None], str] | None:
     """Accuracies of what is ranked, and which they are; None where none are given."""
     if config.accuracies is not None:
@@ -121,8 +123,7 @@ def _measured(
 
         words = config.sources or config.files
         known = [
-            tuple(dict.fromkeys((name, word, one.meta.key)))
-            for name, word, one in zip(ranking.names, words, sets, strict=True)
+            tuple(dict.fromkeys((name, word, one.meta.key))) for name, word, one in zip(names, words, sets, strict=True)
         ]
         return matched(read_accuracies(config.accuracies), known, config.accuracies), config.accuracies.name
     if not config.runs:
@@ -151,19 +152,15 @@ def _accuracy(folder: Path, one: "FeatureSet", config: Config) -> float:
     return run.evaluation.top1
 
 
-def _rendered(ending: str, ranking: "Ranking") -> bytes | str:
+def _kinds(ranking: "Ranking") -> dict[str, Callable[[], bytes | str]]:
     from fgtl.reports.figures import to_png
     from fgtl.reports.rank_page import as_html
     from fgtl.reports.rank_plots import score_panels
     from fgtl.reports.rank_table import as_csv
 
-    match ending:
-        case ".html":
-            # A folder's name may hold bytes that are no UTF-8.
-            return as_html(ranking).encode("utf-8", "replace")
-        case ".json":
-            return json.dumps(ranking.as_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        case ".csv":
-            return as_csv(ranking)
-        case _:
-            return to_png(score_panels(ranking))
+    return {
+        ".html": lambda: as_html(ranking),
+        ".json": lambda: as_json(ranking.as_dict()),
+        ".csv": lambda: as_csv(ranking),
+        ".png": lambda: to_png(score_panels(ranking)),
+    }

@@ -1,12 +1,12 @@
 """Source classes + targets, as feature sets -> the source classes to pre-train on, with who chose them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fgtl.console import say
+from fgtl.commands.answers import as_json, check_output, dataset_of, few_images_note
+from fgtl.console import say, warn
 from fgtl.errors import UsageError
 from fgtl.files import write_atomically
 from fgtl.knobs import Knobs, flag
@@ -44,25 +44,31 @@ def main(config: Config) -> None:
     from fgtl.reports.select_files import as_csv, as_dict, as_text
     from fgtl.reports.select_plot import distance_curves
 
-    if config.output.suffix != ".txt":
-        raise UsageError(f"--output={config.output} has no known ending.", expected=".txt.")
+    check_output(config.output, ".txt")
     sources, targets = _opened(config)
-    source = joined([_domain(one, config.split, config.min_images) for one in sources], _names(sources))
+    domains = [_domain(one, config.split, config.min_images) for one in sources]
+    source = joined(domains, _names(sources))
     sizes = _sizes(config.k, len(targets), len(source))
     selection = select_source_classes(source, [_domain(one, config.split) for one in targets], sizes, config.method)
     summaries, panels = summaries_of(selection), panels_of(selection)
-    rows = chosen_of(selection, [one.meta.dataset for one in sources])
+    rows = chosen_of(selection, [dataset_of(one) for one in sources])
     say(as_text(summaries, len(selection.classes), len(source)))
+    if note := few_images_note(domains):
+        warn(note)
+    lists = _lists(sources, selection, config.output)
     facts = as_dict(rows, summaries, config.method, sources[0].meta.describe())
     files: dict[Path, bytes | str] = {
-        **_lists(sources, selection, config.output),
+        **lists,
         config.output.with_suffix(".csv"): as_csv(rows),
-        config.output.with_suffix(".json"): json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        config.output.with_suffix(".json"): as_json(facts),
         config.output.with_suffix(".png"): to_png(distance_curves(panels)),
     }
     for path, content in files.items():
         write_atomically(path, content)
         say(f"-> {path}")
+    for path, one in zip(lists, sources, strict=True):
+        if lists[path]:
+            say(f"The command that {dataset_of(one)} was converted with makes this part of it with --classes={path}")
 
 
 def _opened(config: Config) -> tuple[list["FeatureSet"], list["FeatureSet"]]:
@@ -75,7 +81,7 @@ def _opened(config: Config) -> tuple[list["FeatureSet"], list["FeatureSet"]]:
     sources, targets = find_feature_sets(config.sources), find_feature_sets(config.targets)
     check_comparable([*sources, *targets])
     for group in (sources, targets):
-        names = [one.meta.dataset for one in group]
+        names = [dataset_of(one) for one in group]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise UsageError(f"{twice[0]!r} is named twice.", expected="data sets of different names.")
@@ -85,11 +91,11 @@ def _opened(config: Config) -> tuple[list["FeatureSet"], list["FeatureSet"]]:
 def _domain(one: "FeatureSet", split: str, min_images: int = 0) -> "Domain":
     from fgtl.analysis.domain import domain_of
 
-    return domain_of(one.part(split), one.meta.dataset, min_images=min_images)
+    return domain_of(one.part(split), dataset_of(one), min_images=min_images)
 
 
 def _names(sources: Sequence["FeatureSet"]) -> str:
-    return "+".join(one.meta.dataset for one in sources)
+    return "+".join(dataset_of(one) for one in sources)
 
 
 def _sizes(words: Sequence[str], targets: int, classes: int) -> list[int]:
@@ -116,6 +122,6 @@ def _lists(sources: Sequence["FeatureSet"], selection: "Selection", output: Path
     found = {}
     for part, one in enumerate(sources):
         own = selection.classes[selection.source.parts[selection.classes] == part]
-        path = output if len(sources) == 1 else output.with_stem(f"{output.stem}-{one.meta.dataset}")
-        found[path] = class_list(one.meta.dataset, selection.source.labels[own].tolist(), one.class_names)
+        path = output if len(sources) == 1 else output.with_stem(f"{output.stem}-{dataset_of(one)}")
+        found[path] = class_list(dataset_of(one), selection.source.labels[own].tolist(), one.class_names)
     return found

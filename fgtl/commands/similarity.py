@@ -1,21 +1,18 @@
 """Source and target feature sets -> how alike the domains are: EMD, similarity, intervals, and what feeds what."""
 
-import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgtl.analysis.similarity_knobs import SimilarityKnobs
+from fgtl.commands.answers import ENDINGS, as_json, check_output, write_answer
 from fgtl.console import Progress, say
-from fgtl.errors import UsageError
-from fgtl.files import write_atomically
 from fgtl.knobs import flag
 
 if TYPE_CHECKING:
-    from fgtl.reports.similarity_flows import Pictures
+    from fgtl.analysis.similarity import Collection, Measured
     from fgtl.reports.similarity_rows import SimilarityTable
-
-ENDINGS = (".html", ".json", ".csv", ".png")
 
 
 @dataclass(frozen=True)
@@ -33,40 +30,38 @@ def main(config: Config) -> None:
     from fgtl.analysis.gamma import parse_gamma
     from fgtl.analysis.similarity import measure
     from fgtl.analysis.similarity_table import similarity_table
-    from fgtl.commands.similarity_domains import named_domains, typical_pictures
+    from fgtl.commands.similarity_domains import named_domains
     from fgtl.features.comparable import check_comparable
     from fgtl.reports.similarity_text import as_text
 
-    ending = config.output.suffix if config.output else ""
-    if config.output and ending not in ENDINGS:
-        raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
+    check_output(config.output, *ENDINGS)
     parse_gamma(config.gamma)
-    domains = named_domains(config.sources, config.targets, config.split)
-    check_comparable(domains.sets)
-    problems = len(domains.sources) * len(domains.targets) * (1 + config.bootstrap)
+    sources, targets = named_domains(config.sources, config.targets, config.split)
+    every = [*sources, *targets]
+    sets = [one for collection in every for one in collection.sets]
+    check_comparable(sets)
+    problems = len(sources) * len(targets) * (1 + config.bootstrap)
     with Progress("similarity", problems, unit="transport problems") as progress:
-        measured = measure(*domains.collections, config, progress.advance)
-    table = similarity_table(measured, config, extractor=domains.sets[0].meta.describe(), split=config.split)
+        measured = measure(sources, targets, config, progress.advance)
+    table = similarity_table(measured, config, extractor=sets[0].meta.describe(), split=config.split)
     say(as_text(table))
-    if config.output:
-        pictures = typical_pictures(domains, measured, table) if ending == ".html" else {}
-        write_atomically(config.output, _rendered(ending, table, pictures))
-        say(f"-> {config.output}")
+    if config.output is not None:
+        write_answer(config.output, _kinds(table, measured, every))
 
 
-def _rendered(ending: str, table: "SimilarityTable", pictures: "Pictures") -> bytes | str:
+def _kinds(
+    table: "SimilarityTable", measured: "Measured", collections: "Sequence[Collection]"
+) -> dict[str, Callable[[], bytes | str]]:
+    from fgtl.analysis.typical import typical_pictures
     from fgtl.reports.figures import to_png
     from fgtl.reports.similarity_bars import similarity_bars
+    from fgtl.reports.similarity_flows import shown_flows
     from fgtl.reports.similarity_page import as_html
     from fgtl.reports.similarity_text import as_csv
 
-    match ending:
-        case ".html":
-            # A folder's name may hold bytes that are no UTF-8.
-            return as_html(table, pictures).encode("utf-8", "replace")
-        case ".json":
-            return json.dumps(table.as_dict(), indent=2, allow_nan=False) + "\n"
-        case ".csv":
-            return as_csv(table)
-        case _:
-            return to_png(similarity_bars(table))
+    return {
+        ".html": lambda: as_html(table, typical_pictures(shown_flows(table), measured, collections)),
+        ".json": lambda: as_json(table.as_dict()),
+        ".csv": lambda: as_csv(table),
+        ".png": lambda: to_png(similarity_bars(table)),
+    }

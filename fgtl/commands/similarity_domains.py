@@ -1,17 +1,14 @@
-"""What `fgtl similarity` is given, opened: words -> feature sets -> collections, and pictures of their classes."""
+"""What `fgtl similarity` is given, opened: words -> feature sets -> collections."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fgtl.analysis.similarity import Collection, Measured
-from fgtl.analysis.typical import typical_row
-from fgtl.errors import DataError, UsageError
-from fgtl.features.feature_set import Features, FeatureSet
+from fgtl.analysis.similarity import Collection
+from fgtl.commands.answers import dataset_of
+from fgtl.errors import UsageError
+from fgtl.features.feature_set import FeatureSet
 from fgtl.features.find import find_feature_sets
-from fgtl.features.stored_images import records_of, stored_images
-from fgtl.reports.similarity_flows import Pictures, shown_flows
-from fgtl.reports.similarity_rows import SimilarityTable
 
 
 @dataclass(frozen=True)
@@ -21,39 +18,32 @@ class Named:
     name: str
     sets: tuple[FeatureSet, ...]
 
-
-@dataclass(frozen=True)
-class Domains:
-    """All that were named, and the rows of each set; a folder that was named twice is read once."""
-
-    sources: tuple[Named, ...]
-    targets: tuple[Named, ...]
-    features: dict[Path, Features]
-
     @property
-    def sets(self) -> list[FeatureSet]:
-        """Of all sources, then of all targets."""
-        return [one for domain in (*self.sources, *self.targets) for one in domain.sets]
-
-    @property
-    def collections(self) -> tuple[list[Collection], list[Collection]]:
-        """Sources and targets; the same folder is the same rows, which are then resampled alike."""
-        return self._collected(self.sources), self._collected(self.targets)
-
-    def _collected(self, side: Sequence[Named]) -> list[Collection]:
-        return [Collection(one.name, tuple(self.features[part.folder] for part in one.sets)) for one in side]
+    def folders(self) -> list[Path]:
+        """Of the sets."""
+        return [one.folder.resolve() for one in self.sets]
 
 
-def named_domains(sources: Sequence[str], targets: Sequence[str], split: str) -> Domains:
+def named_domains(
+    sources: Sequence[str], targets: Sequence[str], split: str
+) -> tuple[list[Collection], list[Collection]]:
     """Find and open what the words name.
+
+    Returns:
+        Sources and targets. A folder that was named twice is read once: the same rows, which are then resampled alike.
 
     Raises:
         UsageError: no word, two of one name, no such folder, or a split that one of them has not.
         DataError: a set is not finished or damaged.
     """
-    sides = _side(sources, "sources"), _side(targets, "targets")
-    found = {one.folder: one for side in sides for domain in side for one in domain.sets}
-    return Domains(*sides, {folder: one.part(split) for folder, one in found.items()})
+    froms, tos = _side(sources, "sources"), _side(targets, "targets")
+    tos = _told_apart(froms, tos)
+    found = {one.folder: one for domain in (*froms, *tos) for one in domain.sets}
+    rows = {folder: one.part(split) for folder, one in found.items()}
+    collected = [
+        Collection(one.name, tuple(rows[part.folder] for part in one.sets), one.sets) for one in (*froms, *tos)
+    ]
+    return collected[: len(froms)], collected[len(froms) :]
 
 
 def _side(words: Sequence[str], flag_name: str) -> tuple[Named, ...]:
@@ -63,44 +53,17 @@ def _side(words: Sequence[str], flag_name: str) -> tuple[Named, ...]:
     for word in words:
         # A folder's own name may have a plus.
         sets = tuple(find_feature_sets([word] if Path(word).expanduser().exists() else word.split("+")))
-        found.append(Named("+".join(one.meta.dataset or one.folder.name for one in sets), sets))
+        found.append(Named("+".join(dataset_of(one) for one in sets), sets))
     names = [one.name for one in found]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"--{flag_name} names {twice[0]} twice.", expected="data sets of different names.")
     return tuple(found)
 
 
-def typical_pictures(domains: Domains, measured: Measured, table: SimilarityTable) -> Pictures:
-    """(domain, place of a class) -> the stored image nearest to the mean of its class, of the classes that are shown.
-
-    Nothing for a class whose record set is not where its features lie, or has been converted anew.
-    """
-    pairs = zip((*domains.sources, *domains.targets), (*measured.sources, *measured.targets), strict=True)
-    known = {named.name: (named, domain) for named, domain in pairs}
-    wanted: dict[Path, dict[tuple[str, int], str]] = {}
-    for name, place in sorted(set(_shown(table))):
-        named, domain = known[name]
-        folder = named.sets[int(domain.parts[place])].folder
-        rows = domains.features[folder]
-        row = typical_row(rows, int(domain.labels[place]))
-        wanted.setdefault(folder, {})[name, place] = str(rows.ids[row])
-    found: dict[tuple[str, int], bytes] = {}
-    for one in {one.folder: one for one in domains.sets if one.folder in wanted}.values():
-        images = _images(one, wanted[one.folder].values())
-        found |= {key: images[id] for key, id in wanted[one.folder].items() if id in images}
-    return found
-
-
-def _shown(table: SimilarityTable) -> Iterator[tuple[str, int]]:
-    for flows in shown_flows(table):
-        for flow in (*flows.largest, *(flow for _, flow in (*flows.nearest, *flows.farthest))):
-            yield flows.source, flow.source_place
-            yield flows.target, flow.target_place
-
-
-def _images(one: FeatureSet, ids: Iterable[str]) -> dict[str, bytes]:
-    try:
-        return stored_images(records_of(one), ids)
-    except (UsageError, DataError):
-        # Features that were made elsewhere have no images: the page is made without.
-        return {}
+def _told_apart(sources: Sequence[Named], targets: Sequence[Named]) -> tuple[Named, ...]:
+    """The targets; one that has a source's name and not its folders is called so that nobody takes the two for one."""
+    known = {one.name: one.folders for one in sources}
+    return tuple(
+        replace(one, name=f"{one.name} (target)") if known.get(one.name, one.folders) != one.folders else one
+        for one in targets
+    )

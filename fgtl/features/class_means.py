@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from fgtl.errors import InputError, expect_rank
 
-# Rows added up together: 64 MB of 1024 doubles.
-_BLOCK = 8192
+# Numbers added up together: 32 MB of doubles.
+_BLOCK = 1 << 22
 
 
 def class_means(
@@ -25,17 +25,18 @@ def class_means(
     Raises:
         InputError: other shapes, or no rows.
 
-    Memory: 8 * C * D bytes and a block of rows. Cost: one pass.
+    Memory: 16 * C * D bytes and some 64 MB. Cost: one pass.
     """
     expect_rank(features_nd, 2, "features", "(N, D)")
     if labels_n.shape != features_nd.shape[:1] or not len(labels_n):
         raise InputError(f"labels have shape {labels_n.shape}, features {features_nd.shape}.", expected="N >= 1 each.")
     ids, places, counts = np.unique(labels_n, return_inverse=True, return_counts=True)
     sums = np.zeros((len(ids), features_nd.shape[1]), np.float64)
-    for start in range(0, len(labels_n), _BLOCK):
-        place = places[start : start + _BLOCK]
+    step = max(1, _BLOCK // max(1, features_nd.shape[1]))
+    for start in range(0, len(labels_n), step):
+        place = places[start : start + step]
         order = np.argsort(place, kind="stable")
         here, first = np.unique(place[order], return_index=True)
-        block = np.asarray(features_nd[start : start + _BLOCK], np.float64)
-        sums[here] += np.add.reduceat(block[order], first, axis=0)
+        block = features_nd[start : start + step][order].astype(np.float64)
+        sums[here] += np.add.reduceat(block, first, axis=0)
     return (sums / counts[:, None]).astype(np.float32), counts.astype(np.int64), ids.astype(np.int64)

@@ -38,7 +38,12 @@ class Extractor:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Extractor":
-        """The reverse of `as_dict`; TypeError for other fields."""
+        """The reverse of `as_dict`; TypeError for other fields, or values of another type."""
+        for field in dataclasses.fields(cls):
+            value = values.get(field.name, field.default)
+            # JSON writes 1.0 as it is, other programs write 1.
+            if type(value) is not field.type and not (field.type is float and type(value) is int):
+                raise TypeError(f"{field.name} is {value!r}")
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:

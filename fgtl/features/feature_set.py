@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgtl.data.splits import parse_expression
-from fgtl.errors import UsageError
-from fgtl.features.meta import FEATURES, PROBABILITIES, SPLITS, Meta, read_array, read_meta
+from fgtl.errors import DataError, InputError, UsageError
+from fgtl.features.checks import check_columns, check_finite
+from fgtl.features.meta import FEATURES, META, PROBABILITIES, READ_WHOLE, SPLITS, Meta, read_array, read_meta
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +41,28 @@ class Features:
         """The rows at `rows` (any NumPy index of the first axis), in that order."""
         return Features(self.features[rows], self.labels[rows], self.ids[rows], self.class_names)
 
+    def of_classes(self, labels: Sequence[int] | NDArray[np.int64]) -> "Features":
+        """The rows of some classes as a data set of its own: the class `labels[k]` gets the label k. Rows keep their order.
+
+        Raises:
+            InputError: a class that there is not, or one twice.
+        """
+        kept = np.asarray(labels, np.int64)
+        wrong = [int(label) for label in kept if not 0 <= label < len(self.class_names)]
+        if wrong or len(np.unique(kept)) < len(kept):
+            raise InputError(
+                f"There is no class {wrong[0]}." if wrong else "A class is named twice.",
+                expected=f"labels from 0 to {len(self.class_names) - 1:,}, each once.",
+            )
+        new = np.full(len(self.class_names), -1, np.int32)
+        new[kept] = np.arange(len(kept))
+        rows = new[self.labels] >= 0
+        names = tuple(self.class_names[label] for label in kept)
+        return Features(self.features[rows], new[self.labels[rows]], self.ids[rows], names)
+
 
 class FeatureSet:
-    """A finished folder of features. Open one with `FeatureSet.open`; nothing is read before it is asked for.
+    """A finished folder of features, opened with `FeatureSet.open`; the features stay a memory map.
 
     Attributes:
         folder: where it is.
@@ -55,12 +75,37 @@ class FeatureSet:
 
     @classmethod
     def open(cls, folder: Path) -> "FeatureSet":
-        """Open a feature set: the sizes of all files are checked, and the content of all but the features.
+        """Open a feature set and check that it is what its writer left.
+
+        Sizes, types and shapes of all arrays; the content of labels, ids and splits; and, of files of at most 512 MB,
+        the digest of the features and that they are finite. What is larger is too long to read for that every time.
 
         Raises:
             DataError: not finished, made by a newer fgtl, or a file is missing, cut short or changed.
+
+        Cost: some two seconds for each GB of features of at most 512 MB.
         """
-        return cls(Path(folder), read_meta(Path(folder)))
+        found = cls(Path(folder), read_meta(Path(folder)))
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """Raise DataError unless the arrays fit each other and meta.json."""
+        rows = (len(self),)
+        shapes: dict[str, tuple[int, ...]] = {"labels": rows, "ids": rows, "splits": rows, FEATURES: (*rows, self.dim)}
+        if PROBABILITIES in self.meta.files:
+            shapes[PROBABILITIES] = (*rows, len(self.meta.source_classes))
+        for name, shape in shapes.items():
+            if (came := getattr(self, name).shape) != shape:
+                raise DataError(
+                    f"{self.folder / name}.npy has shape {came}.",
+                    expected=f"{shape}, as {META} says.",
+                    fix="Extract again.",
+                )
+        where = f"{self.folder}: "
+        check_columns(self.labels, self.ids, self.splits, len(self.class_names), where)
+        if self.meta.files[FEATURES].bytes <= READ_WHOLE:
+            check_finite(self.features, self.ids, where)
 
     def __len__(self) -> int:
         return self.meta.rows
@@ -112,7 +157,10 @@ class FeatureSet:
         Raises:
             UsageError: a split that is not there, a wrong expression, none or the same row twice.
         """
-        terms = parse_expression(expression, self.counts)
+        try:
+            terms = parse_expression(expression, self.counts)
+        except UsageError as error:
+            raise UsageError(f"{self.folder}: {error}") from None
         parts = [np.flatnonzero(self.splits == SPLITS.index(split))[part] for split, part in terms]
         rows = np.concatenate(parts)
         if len(np.unique(rows)) < len(rows):

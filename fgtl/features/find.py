@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from fgtl.console import warn
 from fgtl.data.manifest import MANIFEST
 from fgtl.errors import DataError, UsageError
 from fgtl.features.feature_set import FeatureSet
@@ -55,12 +56,16 @@ def _found(word: str) -> FeatureSet:
     is_home = (folder / MANIFEST).is_file()
     if (folder / META).is_file() or (not is_home and any(folder.glob("*.npy"))):
         return FeatureSet.open(folder)
-    metas = {one: parse_meta(one) for one in _finished_in(folder / STORE if is_home else folder)}
+    metas, damaged = _parsed_in(folder / STORE if is_home else folder)
     if is_home:
         # Those about an earlier conversion are about other images.
         digest = sha256_of(folder / MANIFEST)
         metas = {one: meta for one, meta in metas.items() if meta.manifest_sha256 == digest}
     chosen = {one: meta for one, meta in metas.items() if _is_meant(meta, which)}
+    if damaged and not chosen:
+        raise damaged[0]
+    for error in damaged:
+        warn(f"Left out: {error}")
     if len(chosen) == 1:
         return FeatureSet.open(*chosen)
     if not metas:
@@ -80,6 +85,17 @@ def _folder_and_choice(word: str) -> tuple[Path, str]:
     # The store of a record set is asked as that record set.
     is_store = folder.name == STORE and (folder.parent / MANIFEST).is_file()
     return (folder.parent if is_store else folder), which
+
+
+def _parsed_in(folder: Path) -> tuple[dict[Path, Meta], list[DataError]]:
+    """What each finished set in a folder says of itself, and what is wrong with those that cannot be read."""
+    metas, damaged = dict[Path, Meta](), list[DataError]()
+    for one in _finished_in(folder):
+        try:
+            metas[one] = parse_meta(one)
+        except DataError as error:
+            damaged.append(error)
+    return metas, damaged
 
 
 def _finished_in(folder: Path) -> list[Path]:

@@ -38,14 +38,14 @@ def read_foreign(parts: Sequence[ForeignPart], class_names: Sequence[str] = ()) 
 
     Args:
         parts: at least one; parts of the same split are put together.
-        class_names: by label; empty: "class 0" up to the highest label.
+        class_names: by label; empty: "class 0" up to the highest label, all of them needed then from 0 on.
 
     Returns:
         The rows in the order train, validation, test, and their splits (N,) uint8.
 
     Raises:
         DataError: a file is missing or no .npy, holds Python objects, or another kind or number of values than the
-            others.
+            others; or labels are counted from 1.
 
     Memory: of one float32 file nothing but its labels and ids (features stay a memory map); otherwise all features once.
     """
@@ -62,6 +62,8 @@ def read_foreign(parts: Sequence[ForeignPart], class_names: Sequence[str] = ()) 
     ids = [_ids(part, len(rows)) for part, rows in zip(parts, features, strict=True)]
     splits = np.repeat([SPLITS.index(part.split) for part in parts], [len(rows) for rows in features])
     highest = max(int(rows.max()) for rows in labels)
+    if len(class_names) <= highest:
+        _check_zero_based(parts, min(int(rows.min()) for rows in labels), highest, named=bool(class_names))
     names = tuple(class_names) or tuple(f"class {label}" for label in range(highest + 1))
     together = features[0] if len(parts) == 1 else np.concatenate(features)
     rows = Features(together, np.concatenate(labels), np.concatenate(ids), names)
@@ -104,11 +106,18 @@ def read_npy(path: Path) -> NDArray[Any]:
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """The lines of a UTF-8 text file; empty ones at the end do not count. DataError when it cannot be read."""
+    """The lines of a UTF-8 text file, with or without a byte-order mark; empty ones at the end do not count.
+
+    Raises:
+        DataError: it cannot be read, or a line between others is empty.
+    """
     try:
-        return tuple(path.read_text(encoding="utf-8").rstrip().splitlines())
+        names = tuple(path.read_text(encoding="utf-8-sig").rstrip().splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.", expected="a text file, one name a line.") from None
+    if "" in names:
+        raise DataError(f"{path} line {names.index('') + 1:,} is empty.", expected="one name a line.")
+    return names
 
 
 def _labels(part: ForeignPart, count: int) -> NDArray[np.int32]:
@@ -127,6 +136,17 @@ def _labels(part: ForeignPart, count: int) -> NDArray[np.int32]:
             expected="class numbers counted from 0.",
         )
     return array.astype(np.int32)
+
+
+def _check_zero_based(parts: Sequence[ForeignPart], lowest: int, highest: int, *, named: bool) -> None:
+    """Raise DataError where no label is 0, and no list of names tells that class 0 exists all the same."""
+    if lowest:
+        other = f"; or, where class 0 has no image here, name all {highest + 1:,} classes with --import_classes"
+        raise DataError(
+            f"The labels in {', '.join(str(part.labels) for part in parts)} are {lowest:,} to {highest:,}.",
+            expected="class numbers counted from 0.",
+            fix=f"Subtract {lowest:,}{'' if named else other}.",
+        )
 
 
 def _ids(part: ForeignPart, count: int) -> NDArray[np.str_]:

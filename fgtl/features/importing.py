@@ -60,7 +60,7 @@ def import_feature_set(knobs: ImportKnobs, dataset: str, records: RecordSet | No
         # The record set knows the splits.
         named = knobs.import_split if records is None else ("train",) * len(knobs.import_features)
         parts = _parts_named(knobs.import_features, knobs.import_labels, knobs.import_ids, named)
-        rows, splits = read_foreign(parts, read_names(knobs.import_classes) if knobs.import_classes else ())
+        rows, splits = read_foreign(parts, _class_names(knobs, records))
     extractor, facts = Extractor(knobs.import_name), {"dataset": dataset, "manifest_sha256": ""}
     if records is not None:
         rows, splits = aligned_to(records, rows, labelled=bool(knobs.import_labels))
@@ -71,6 +71,12 @@ def import_feature_set(knobs: ImportKnobs, dataset: str, records: RecordSet | No
     if folder.exists():
         raise UsageError(f"{folder} is there already.", fix="Remove it, or choose another --output_dir.")
     return write_feature_set(folder, rows, splits, extractor, **facts)
+
+
+def _class_names(knobs: ImportKnobs, records: RecordSet | None) -> tuple[str, ...]:
+    if records is not None:
+        return records.class_names
+    return read_names(knobs.import_classes) if knobs.import_classes else ()
 
 
 def _check(knobs: ImportKnobs, records: RecordSet | None) -> None:

@@ -19,8 +19,9 @@ PROBABILITIES = "probabilities"
 SPLITS = ("train", "validation", "test")
 # name -> (dimensions, dtype); ids have the length of their longest.
 ARRAYS = {FEATURES: (2, "<f4"), "labels": (1, "<i4"), "ids": (1, "<U"), "splits": (1, "|u1"), PROBABILITIES: (2, "<f4")}
-# These are read whole when a set is opened; they are small beside the features.
 _SMALL = ("labels", "ids", "splits")
+# Files of at most so many bytes are read whole when a set is opened, which takes a fraction of a second.
+READ_WHOLE = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,15 @@ class Meta:
         """Digest of what decides the content: the extractor, its classifier and the exact images."""
         return question_key(self.extractor, self.manifest_sha256, self.head_sha256)
 
+    @property
+    def network(self) -> str:
+        """The network and where its weights came from; how images are shown to it is `extractor.describe()`."""
+        weights = Path(str(self.question.get("weights", ""))).name
+        for ending in (".h5", ".weights", "_notop"):
+            weights = weights.removesuffix(ending)
+        backbone = self.extractor.backbone
+        return weights if weights.startswith(backbone) else f"{backbone}, {weights}".removesuffix(", ")
+
     def describe(self) -> str:
         """One line for people: the extractor, and where its weights came from."""
         weights = self.question.get("weights")
@@ -93,14 +103,15 @@ def write_meta(folder: Path, meta: Meta) -> None:
 
 
 def read_meta(folder: Path) -> Meta:
-    """Read meta.json and check the files against it: sizes of all, content of the small ones.
+    """Read meta.json and check the files against it: sizes of all, digests of those of at most 512 MB and of all labels,
+    ids and splits.
 
     Raises:
         DataError: not a finished feature set, made by a newer fgtl, or a file is missing, cut short or changed.
     """
     meta = parse_meta(folder)
     for name, file in meta.files.items():
-        _check_file(folder / f"{name}.npy", file, content=name in _SMALL)
+        _check_file(folder / f"{name}.npy", file, content=name in _SMALL or file.bytes <= READ_WHOLE)
     return meta
 
 
@@ -147,16 +158,37 @@ def read_array(folder: Path, name: str) -> Any:
     return array
 
 
-_TEXTS = ("dataset", "manifest_sha256", "head_sha256")
+_KINDS = {
+    "dataset": str,
+    "manifest_sha256": str,
+    "head_sha256": str,
+    "rows": int,
+    "dim": int,
+    "question": dict,
+    "versions": dict,
+}
 
 
 def _parsed(values: dict[str, Any]) -> Meta:
-    fields = {name: values[name] for name in (*_TEXTS, "rows", "dim", "question", "versions")}
-    lists: dict[str, Any] = {name: tuple(values[name]) for name in ("class_names", "unreadable", "source_classes")}
-    files = {name: File(**file) for name, file in values["files"].items() if name in ARRAYS}
+    fields = {name: values[name] for name in _KINDS}
+    for name, kind in _KINDS.items():
+        if type(fields[name]) is not kind:
+            raise TypeError(f"{name} is {fields[name]!r}")
+    lists: dict[str, Any] = {
+        name: _texts(name, values[name]) for name in ("class_names", "unreadable", "source_classes")
+    }
+    files = {
+        name: File(int(file["bytes"]), str(file["sha256"])) for name, file in values["files"].items() if name in ARRAYS
+    }
     if not {FEATURES, *_SMALL} <= files.keys():
         raise ValueError(f"it names the files {', '.join(files)}")
     return Meta(extractor=Extractor.from_dict(values["extractor"]), files=files, **fields, **lists)
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise TypeError(f"{name} are no texts")
+    return tuple(value)
 
 
 def _check_file(path: Path, file: File, *, content: bool) -> None:

@@ -13,6 +13,7 @@ from fgtl.errors import DataError, UsageError
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.features.foreign import ForeignPart, read_foreign
 from fgtl.features.meta import SPLITS
+from fgtl.features.npy import save_array
 from fgtl.files import atomic_path
 
 _FEATURES, _LABELS = "{name}_feature_{part}.npy", "{name}_label_{part}.npy"
@@ -35,8 +36,8 @@ def write_paper_files(found: FeatureSet, folder: Path, name: str = "") -> list[P
         rows = found.part(split)
         for pattern, array in ((_FEATURES, rows.features), (_LABELS, rows.labels)):
             path = Path(folder) / pattern.format(name=name or found.meta.dataset or "features", part=part)
-            with atomic_path(path) as partial, partial.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
+            with atomic_path(path) as partial:
+                save_array(partial, array)
             written.append(path)
     return written
 

@@ -39,6 +39,14 @@ def records_of(found: FeatureSet, given: Path | None = None) -> RecordSet:
     return records
 
 
+def images_at_hand(found: FeatureSet, ids: Iterable[str]) -> dict[str, bytes]:
+    """The stored image file of each id of a feature set; none where its record set is not at hand, as `records_of` says."""
+    try:
+        return stored_images(records_of(found), ids)
+    except (UsageError, DataError):
+        return {}
+
+
 def stored_images(records: RecordSet, ids: Iterable[str]) -> dict[str, bytes]:
     """The stored image file of each id; one that is not there or cannot be read is left out.
 

@@ -46,7 +46,7 @@ def top_k(
         metric: "cosine" similarity (0 to a row of zeros), "dot" product, or "euclidean" distance.
         exclude_self: query i is row i of the database (so Q = N), and not a neighbour of itself; or (Q,) which row
             each query is, -1 for none.
-        memory_mb: about how much is used besides the arguments and the result.
+        memory_mb: about how much is used besides the arguments and the result; up to twice as much for a k of 1,000.
         workers: threads; 0 for one a core.
 
     Returns:
@@ -181,7 +181,10 @@ def _checked_norms(rows: NDArray[Any], name: str, first: int) -> NDArray[np.floa
     norms = norms_of(rows)
     wrong = np.flatnonzero(~(norms <= _LONGEST))
     if len(wrong):
-        raise InputError(f"Row {first + wrong[0]:,} of {name} has length {norms[wrong[0]]}.", expected="at most 1e18.")
+        raise InputError(
+            f"Row {first + wrong[0]:,} of {name} has length {norms[wrong[0]]:.3g}.",
+            expected="finite numbers, and a length of at most 1e18.",
+        )
     return norms
 
 

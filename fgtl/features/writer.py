@@ -18,11 +18,11 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from fgtl.console import say
-from fgtl.errors import DataError
+from fgtl.errors import DataError, InputError
+from fgtl.features.checks import check_finite
 from fgtl.features.extractor import Extractor
 from fgtl.features.feature_set import FeatureSet
 from fgtl.features.meta import ARRAYS, FEATURES, META, PROBABILITIES, Meta, describe_file, write_meta
-from fgtl.features.writing import check_finite
 from fgtl.files import PARTIAL, read_json, write_atomically, write_json
 
 PROGRESS = "progress.json"
@@ -81,7 +81,7 @@ class FeatureWriter:
     """
 
     def __init__(self, folder: Path, key: str, images: Images, dim: int, classes: int = 0) -> None:
-        self._folder, self._images, self._dim = folder, images, dim
+        self._folder, self._images, self._dim, self._classes = folder, images, dim, classes
         columns = {FEATURES: dim} | ({PROBABILITIES: classes} if classes else {})
         _check_is_ours(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +131,18 @@ class FeatureWriter:
 
         Args:
             extractor: what made the features.
-            more: other fields of `Meta`: dataset, manifest_sha256, source_classes, head_sha256, question, versions.
+            more: other fields of `Meta`: dataset, manifest_sha256, source_classes (K, where there are probabilities),
+                head_sha256, question, versions.
+
+        Raises:
+            InputError: there are not K source classes.
+            DataError: no image could be read.
         """
+        names = more.get("source_classes", ())
+        if len(names) != self._classes:
+            raise InputError(f"{len(names)} source classes.", expected="one for each column of the probabilities.")
+        if not self._kept:
+            raise DataError(f"None of the {self.seen:,} images could be read.", fix="fgtl verify says what is wrong.")
         for rows in self._growing.values():
             rows.seal()
         images = self._images

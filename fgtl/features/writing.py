@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fgtl.errors import DataError, InputError
+from fgtl.errors import InputError
+from fgtl.features.checks import check_columns, check_finite
 from fgtl.features.extractor import Extractor
 from fgtl.features.feature_set import Features, FeatureSet
-from fgtl.features.meta import ARRAYS, FEATURES, PROBABILITIES, SPLITS, Meta, describe_file, write_meta
+from fgtl.features.meta import ARRAYS, FEATURES, PROBABILITIES, Meta, describe_file, write_meta
+from fgtl.features.npy import save_array
 from fgtl.files import atomic_folder
 
-# Rows looked at together when they are checked: 64 MB of 2048 numbers.
-_BLOCK = 8192
+# Kinds of NumPy that are stored without loss, but for the digits of a larger float.
+_KINDS = {FEATURES: "f", PROBABILITIES: "f", "labels": "iu", "splits": "iu", "ids": "U"}
 
 
 def write_feature_set(
@@ -41,10 +43,13 @@ def write_feature_set(
     if "probabilities" in more:
         arrays[PROBABILITIES] = more.pop("probabilities")
     check_rows(arrays, rows.class_names)
+    names = more.get("source_classes", ())
+    if len(names) != (arrays[PROBABILITIES].shape[1] if PROBABILITIES in arrays else 0):
+        raise InputError(f"{len(names)} source classes.", expected="one for each column of the probabilities.")
     with atomic_folder(Path(folder)) as partial:
         for name, array in arrays.items():
             dtype = ARRAYS[name][1]
-            np.save(partial / f"{name}.npy", np.asarray(array, None if name == "ids" else dtype), allow_pickle=False)
+            save_array(partial / f"{name}.npy", np.asarray(array, None if name == "ids" else dtype))
         files = {name: describe_file(partial, name) for name in arrays}
         facts = {"dataset": "", "manifest_sha256": "", **more}
         meta = Meta(
@@ -62,27 +67,9 @@ def check_rows(arrays: dict[str, NDArray[Any]], class_names: tuple[str, ...]) ->
             raise InputError(
                 f"{name} has shape {array.shape}, labels {arrays['labels'].shape}.", expected="N >= 1 rows."
             )
-    labels, ids = arrays["labels"], arrays["ids"]
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
-    if len(wrong):
-        raise DataError(
-            f"Row {wrong[0]:,} ({ids[wrong[0]]}) has the label {labels[wrong[0]]}.",
-            expected=f"0 to {len(class_names) - 1}, as there are {len(class_names):,} class names.",
-        )
-    if arrays["splits"].max() >= len(SPLITS):
-        raise DataError(f"A split is {arrays['splits'].max()}.", expected="0 train, 1 validation or 2 test.")
-    names, counts = np.unique(ids, return_counts=True)
-    if len(names) < count:
-        raise DataError(f"The id {names[counts.argmax()]} comes {counts.max():,} times.", expected="each id once.")
-    check_finite(arrays[FEATURES], ids)
-
-
-def check_finite(features: NDArray[np.float32], ids: NDArray[np.str_]) -> None:
-    """Raise DataError naming the first image whose features (N, D) hold NaN or infinity. Memory: a block of rows."""
-    for start in range(0, len(features), _BLOCK):
-        bad = np.flatnonzero(~np.isfinite(features[start : start + _BLOCK]).all(axis=1))
-        if len(bad):
-            raise DataError(
-                f"The features of {ids[start + bad[0]]} (row {start + bad[0]:,}) are not finite.",
-                expected="numbers; NaN or infinity come from a damaged network or float16 overflow.",
-            )
+        if array.dtype.kind not in _KINDS[name]:
+            raise InputError(f"{name} is {array.dtype}.", expected=f"an array like {np.dtype(ARRAYS[name][1]).name}.")
+    check_columns(arrays["labels"], arrays["ids"], arrays["splits"], len(class_names))
+    for name in (FEATURES, PROBABILITIES):
+        if name in arrays:
+            check_finite(arrays[name], arrays["ids"])

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from fgtl.reports.headline import percent
 from fgtl.reports.intervals import wilson_interval
-from fgtl.reports.neighbour_pictures import Shown, as_uri
+from fgtl.reports.neighbour_pictures import as_uri
 from fgtl.reports.pages import environment
+from fgtl.reports.photo_rows import Shown
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Repeats:
         counts: what gave them away, such as ("equal files", 3).
         couples: those that are shown.
         found: all that were found.
-        notes: what could not be compared, and how it was decided.
+        notes: what could not be compared, and how strict the comparison was.
         exclude: the file that lists them.
     """
 
@@ -104,6 +105,7 @@ class AuditPage:
         repeats: one for each pair of sets.
         accuracies: rows of what the repeated photographs are worth; empty where there are none.
         labels: None where they were not looked at.
+        rules: how near duplicates are decided.
     """
 
     title: str
@@ -111,6 +113,7 @@ class AuditPage:
     repeats: tuple[Repeats, ...]
     accuracies: tuple[Accuracy, ...]
     labels: Labels | None
+    rules: tuple[str, ...] = ()
 
 
 def as_html(page: AuditPage) -> str:

@@ -90,7 +90,7 @@ def dot_plot(comparison: Comparison) -> Figure:
     # Room for the figures at the right.
     axes.set(xlim=(low - margin, high + margin + 0.14 * (high - low + 2 * margin)), ylim=(-0.6, len(places) - 0.4))
     axes.set_xlabel("top-1 accuracy, 95 % interval")
-    percent_axis(axes.xaxis, digits=0 if high - low > 0.05 else 1)
+    percent_axis(axes.xaxis)
     axes.grid(axis="x")
     axes.tick_params(axis="both", length=0)
     axes.spines[:].set_visible(False)

@@ -17,13 +17,14 @@ _LETTERS = 24
 
 
 @styled
-def confusion_matrix(evaluation: Evaluation, *, together: bool = False) -> Figure:
+def confusion_matrix(evaluation: Evaluation, *, together: bool = False, title: str = "") -> Figure:
     """Share of each true class (row) that was given to each class (column); right answers blue, mistakes orange.
 
     Args:
         evaluation: its matrix and names are drawn. Above 400 classes neighbours share a cell, which shows the largest
             share among them.
         together: put classes that are confused with each other side by side, instead of the data set's own order.
+        title: above it, where nothing else says whose it is.
     """
     order = look_alike_order(evaluation.confusion) if together else np.arange(evaluation.classes)
     counts = evaluation.confusion[np.ix_(order, order)]
@@ -42,6 +43,7 @@ def confusion_matrix(evaluation: Evaluation, *, together: bool = False) -> Figur
             text = f"{100 * shares[row, column]:.0f}"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     _name_axes(axes, names)
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
     return figure
 
 

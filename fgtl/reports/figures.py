@@ -8,15 +8,17 @@ fonts, and a reader can search it.
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec
 
 import matplotlib
+import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import Formatter
 
 # Meaning -> colour on white. Blue and vermilion differ for colour-blind readers and in grey print.
 INK, MUTED, GRID, PAPER = "#15191e", "#5d6874", "#e4e7eb", "#fefefe"
@@ -52,6 +54,8 @@ _STYLE: dict[Any, Any] = {
     "ytick.labelcolor": MUTED,
 }
 
+_MOST_DIGITS = 4
+
 Arguments = ParamSpec("Arguments")
 
 
@@ -80,9 +84,23 @@ def single_axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def percent_axis(axis: matplotlib.axis.Axis, digits: int = 0) -> None:
-    """Write 0..1 as 0 %..100 %."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.{digits}f} %")
+class _Percent(Formatter):
+    """Shares as percentages, with the digits that the ticks of an axis need together and no more."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        ticks = 100 * np.asarray(values, np.float64)
+        # Rounded ticks would be said to stand where they do not: 81.5, 82 and 82.5 as 82, 82 and 82.
+        digits = next((d for d in range(_MOST_DIGITS) if np.allclose(ticks, ticks.round(d), 0, 1e-6)), _MOST_DIGITS)
+        # Adding 0 makes a zero of a negative zero.
+        return [f"{tick:.{digits}f} %" for tick in ticks.round(digits) + 0.0]
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return self.format_ticks([value])[0]
+
+
+def percent_axis(axis: matplotlib.axis.Axis) -> None:
+    """Write 0..1 as 0 %..100 %, with as many digits as the ticks have."""
+    axis.set_major_formatter(_Percent())
 
 
 def shorten(name: str, limit: int = 28) -> str:

@@ -18,8 +18,10 @@ def read_accuracies(path: Path) -> dict[str, float]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", expected="a CSV file in UTF-8.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.", expected="a CSV file.") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: {error}.", expected="a CSV file in UTF-8.") from None
     reader = csv.DictReader(io.StringIO(text))
     if not {*COLUMNS} <= {*(reader.fieldnames or ())}:
         raise DataError(

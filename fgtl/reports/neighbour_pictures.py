@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
@@ -12,41 +11,19 @@ from fgtl.reports.contact_sheet import small_picture
 from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PAPER
 from fgtl.reports.lettering import face, fitted
 from fgtl.reports.pages import environment
+from fgtl.reports.photo_rows import Row, Shown
 
 SIDE = 150
 _GAP, _LETTERS, _LINE, _FRAME = 14, 12, 17, 4
 _PALE = "#eef0f2"
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A photograph in a row.
-
-    Attributes:
-        data: its image file; b"" when it is not at hand.
-        name: its class; "" where nobody knows it.
-        note: the line below, such as its id.
-        said: what is written on it, such as its distance; "" for the query.
-        right: whether its class is the query's; None for the query, or where that has no class.
-    """
-
-    data: bytes
-    name: str
-    note: str
-    said: str = ""
-    right: bool | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """A query and its neighbours, nearest first."""
-
-    query: Shown
-    neighbours: tuple[Shown, ...]
-
-
-def as_png(rows: Sequence[Row]) -> bytes:
+def as_png(rows: Sequence[Row], headings: tuple[str, str] = ("query", "nearest first")) -> bytes:
     """The rows below each other: the query, a gap, its neighbours. Right ones are framed blue, wrong ones vermilion.
+
+    Args:
+        rows: one or more.
+        headings: above the queries, and above their neighbours.
 
     Memory: 100 kB a photograph.
     """
@@ -54,8 +31,10 @@ def as_png(rows: Sequence[Row]) -> bytes:
     columns = 1 + max(len(row.neighbours) for row in rows)
     sheet = Image.new("RGB", (2 * _GAP + columns * across, 2 * _GAP + _LINE + len(rows) * down), PAPER)
     draw = ImageDraw.Draw(sheet)
-    for x, text in ((_GAP, "query"), (2 * _GAP + across, "nearest first")):
-        draw.text((x, _GAP), text, fill=MUTED, font=face(text, _LETTERS))
+    wide = max(1, columns - 1) * across - _GAP
+    for x, text, width in zip((_GAP, 2 * _GAP + across), headings, (SIDE, wide), strict=True):
+        fits = fitted(text, width, _LETTERS)
+        draw.text((x, _GAP), fits, fill=MUTED, font=face(fits, _LETTERS))
     for place, row in enumerate(rows):
         y = _GAP + _LINE + 6 + place * down
         _draw(sheet, _GAP, y, row.query)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from fgtl.console import table
 from fgtl.reports.metrics import Evaluation
 from fgtl.reports.paired import holm, mcnemar, paired_bootstrap
 
+# Confusions named on the terminal.
+_CONFUSED = 3
 TITLES = {"logistic": "logistic regression", "ridge": "ridge", "knn": "kNN"}
 
 
@@ -37,6 +40,11 @@ class Classified:
     tried: tuple[tuple[str, float, bool, float], ...]
     evaluation: Evaluation
     right: np.ndarray | None
+
+    @property
+    def chosen(self) -> tuple[str, float, bool, float] | None:
+        """The one of `tried` that was taken: of equal ones the first. None where nothing was chosen."""
+        return max(self.tried, key=itemgetter(3), default=None)
 
     @property
     def name(self) -> str:
@@ -100,6 +108,7 @@ class ProbeTable:
                 "features": row.features,
                 "classifier": row.classifier,
                 "setting": row.setting,
+                "chosen": None if row.chosen is None else list(row.chosen),
                 "validation": row.validation,
                 "tried": [list(one) for one in row.tried],
                 "evaluation": row.evaluation.as_dict(),
@@ -151,7 +160,29 @@ def as_text(probes: ProbeTable) -> str:
         parts.append(table(*few_cells(probes)))
     if probes.differences:
         parts.append(table(*difference_cells(probes)))
-    return "\n\n".join([*parts, *probes.notes])
+    return "\n\n".join([*parts, *confused_lines(probes), *probes.notes])
+
+
+def best_of_each(probes: ProbeTable) -> list[Classified]:
+    """The best row of each feature set, best first."""
+    best: dict[str, Classified] = {}
+    for row in probes.rows:
+        best.setdefault(row.features, row)
+    return list(best.values())
+
+
+def confused_lines(probes: ProbeTable) -> list[str]:
+    """For the best row of each feature set, which classes it takes for which."""
+    lines = []
+    for row in best_of_each(probes):
+        names = [one.name for one in row.evaluation.per_class]
+        pairs = [
+            f"{names[one.true]} taken for {names[one.predicted]}, {one.images:,} ({100 * one.share:.0f} %)"
+            for one in row.evaluation.most_confused(_CONFUSED)
+        ]
+        if pairs:
+            lines.append(f"Most often wrong, {row.name}: {'; '.join(pairs)}.")
+    return lines
 
 
 def as_csv(probes: ProbeTable) -> str:
@@ -183,7 +214,7 @@ def cells(probes: ProbeTable) -> tuple[list[str], list[list[str]]]:
 
 def few_cells(probes: ProbeTable) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the accuracies with few images."""
-    header = ["features", "images a class", "draws", "top-1, mean", "95 % interval"]
+    header = ["features", "images a class", "draws", "top-1, mean", "95 %, over draws"]
     rows = [
         [one.features, str(one.shots), str(len(one.each)), f"{one.mean:.4f}", _interval(one.interval)]
         for one in probes.few

@@ -4,6 +4,7 @@ from fgtl.reports.figures import to_svg
 from fgtl.reports.pages import environment
 from fgtl.reports.rank_plots import score_panels
 from fgtl.reports.rank_table import Ranking, agreement_cells, rank_cells
+from fgtl.reports.rank_verdict import verdict
 
 
 def as_html(ranking: Ranking) -> str:
@@ -17,7 +18,7 @@ def as_html(ranking: Ranking) -> str:
         .get_template("rank.html")
         .render(
             ranking=ranking,
-            best=ranking.names[ranking.order[0]],
+            verdict=verdict(ranking),
             picture=picture,
             header=header,
             rows=rows,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fgtl.reports.figures import GOOD, INK, MUTED, PALE, percent_axis, shorten, styled
-from fgtl.reports.rank_table import Column, Ranking
+from fgtl.reports.rank_table import SHARES, Column, Ranking
 
 _COLUMNS = 3
 
@@ -72,3 +72,5 @@ def _title(axes: Axes, column: Column, more: str) -> None:
     axes.set_title(f"{column.title}{more}", color=INK, fontsize=10, loc="left")
     axes.set_xlabel("lower is better, to the right" if not column.higher else "higher is better", color=MUTED)
     axes.xaxis.set_major_locator(MaxNLocator(4))
+    if column.key in SHARES:
+        percent_axis(axes.xaxis)

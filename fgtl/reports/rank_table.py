@@ -3,11 +3,18 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fgtl.console import table
 from fgtl.reports.figures import shorten
+from fgtl.reports.headline import percent
+
+# Keys of scores that are shares of images, written as such.
+SHARES = ("knn", "ridge", "logistic")
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Column:
         higher: the higher the better; of a distance the reverse.
         agreement: with the measured accuracies, None without any.
         about: one sentence for people.
+        right: of an accuracy of held-out images, which of them each candidate gets right: (H,) bool, all in one order,
+            None where the value is; empty for other scores.
     """
 
     key: str
@@ -47,6 +56,7 @@ class Column:
     higher: bool = True
     agreement: Agreement | None = None
     about: str = ""
+    right: tuple[NDArray[np.bool_] | None, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def places(self) -> tuple[int | None, ...]:
@@ -75,6 +85,7 @@ class Ranking:
         by: key of the score that gives the order.
         measured: accuracy of each candidate, None where it is not known; empty without any.
         measured_where: which accuracy it is.
+        seed: of the resamples.
         notes: what a reader must know.
     """
 
@@ -88,6 +99,7 @@ class Ranking:
     by: str
     measured: tuple[float | None, ...] = ()
     measured_where: str = ""
+    seed: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -106,6 +118,11 @@ class Ranking:
 
         return sorted(range(len(self.names)), key=place)
 
+    @property
+    def held_out(self) -> int:
+        """How many of the images the accuracies among the scores are of; 0 where there are none."""
+        return max((len(one) for column in self.columns for one in column.right if one is not None), default=0)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: everything, candidates best first."""
         rows = [
@@ -118,7 +135,10 @@ class Ranking:
             }
             for place, row in enumerate(self.order, 1)
         ]
-        facts = {name: getattr(self, name) for name in ("what", "target", "images", "classes", "by", "measured_where")}
+        facts = {
+            name: getattr(self, name)
+            for name in ("what", "target", "images", "classes", "by", "measured_where", "held_out")
+        }
         agreements = {column.key: asdict(column.agreement) for column in self.columns if column.agreement}
         return {"schema": 1, **facts, "candidates": rows, "agreement": agreements, "notes": list(self.notes)}
 
@@ -139,7 +159,7 @@ def as_csv(ranking: Ranking) -> str:
 def as_text(ranking: Ranking) -> str:
     """The tables that `fgtl rank` prints."""
     parts = [table(*rank_cells(ranking))]
-    if ranking.measured:
+    if any(column.agreement for column in ranking.columns):
         parts.append(table(*agreement_cells(ranking)))
     return "\n\n".join([*parts, *ranking.notes])
 
@@ -154,7 +174,7 @@ def rank_cells(ranking: Ranking) -> tuple[list[str], list[list[str]]]:
         cells += [_cell(column, row, place) for column in ranking.columns]
         if ranking.measured:
             value = ranking.measured[row]
-            cells.append("" if value is None else f"{value:.4f}")
+            cells.append("" if value is None else percent(value))
         rows.append(cells)
     return header, rows
 
@@ -177,7 +197,8 @@ def _cell(column: Column, row: int, place: int) -> str:
     value, own = column.values[row], column.places[row]
     if value is None:
         return ""
-    return f"{value:.4f}" if own == place else f"{value:.4f} ({own})"
+    text = percent(value) if column.key in SHARES else f"{value:.4g}"
+    return text if own == place else f"{text} ({own})"
 
 
 def names_of(words: Sequence[str]) -> tuple[str, ...]:

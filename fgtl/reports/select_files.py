@@ -37,7 +37,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one target chose: classes, distance of the farthest alone, of the set, the nearest set, of all classes."""
+    """What one target chose: classes; distance of the farthest alone, of the chosen, of the nearest first few, of all."""
 
     target: str
     classes: int
@@ -50,18 +50,20 @@ class Summary:
 
 def as_text(summaries: Sequence[Summary], chosen: int, classes: int) -> str:
     """The table that `fgtl select` prints."""
-    header = ["target", "classes", "farthest alone", "EMD of the set", "lowest", "at", f"EMD of all {classes:,}"]
+    header = ["target", "classes", "EMD", f"of all {classes:,} classes", "lowest", "with the first"]
     rows = [
         [
             shorten(one.target, 40),
             f"{one.classes:,}",
-            *(f"{value:.4f}" for value in (one.farthest, one.emd, one.lowest)),
+            *(f"{value:.4g}" for value in (one.emd, one.whole, one.lowest)),
             f"{one.lowest_at:,}",
-            f"{one.whole:.4f}",
         ]
         for one in summaries
     ]
-    return f"{table(header, rows)}\n{chosen:,} of {classes:,} source classes together"
+    return (
+        f"{table(header, rows)}\n\n{chosen:,} of {classes:,} source classes are chosen. EMD: of the chosen classes to "
+        "the target, the smaller the nearer; lowest: of so many first ones of the list."
+    )
 
 
 def as_csv(rows: Sequence[Chosen]) -> str:

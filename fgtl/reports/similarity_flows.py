@@ -10,15 +10,18 @@ from matplotlib.path import Path
 
 from fgtl.errors import DataError
 from fgtl.reports.contact_sheet import small_picture
-from fgtl.reports.figures import BAD, GOOD, INK, PALE, shorten, styled
+from fgtl.reports.figures import BAD, GOOD, INK, MUTED, PALE, shorten, styled
+from fgtl.reports.headline import percent
 from fgtl.reports.similarity_rows import Flow, Flows, SimilarityTable
 
-# (name of a domain, place of a class in it) -> an encoded image of the class.
-Pictures = Mapping[tuple[str, int], bytes]
+# ("source" or "target", name of a domain, place of a class in it) -> an encoded image of the class. A domain that is both
+# may have fewer classes as a source.
+Pictures = Mapping[tuple[str, str, int], bytes]
+_SIDES = ("source", "target")
 
 # Inches. A class needs the height of its picture, or of its name.
 _WIDTH, _LEFT, _RIGHT, _BAR = 9.6, 3.4, 6.2, 0.09
-_SLOT, _SLOT_WITHOUT, _SIDE, _TOP = 0.62, 0.3, 0.54, 0.45
+_SLOT, _SLOT_WITHOUT, _SIDE, _TOP = 0.62, 0.3, 0.54, 0.62
 _PIXELS = 96
 
 
@@ -61,9 +64,14 @@ def flow_figure(flows: Flows, pictures: Pictures) -> Figure:
             axes.fill_between(
                 [x - _BAR, x] if not side else [x, x + _BAR], middle - thick / 2, middle + thick / 2, color=PALE
             )
-            _label(axes, side, middle, names[side][place], pictures.get((domain, place)), bool(pictures))
+            image = pictures.get((_SIDES[side], domain, place))
+            _label(axes, side, middle, names[side][place], image, bool(pictures))
         edge, align = ((_LEFT, "right"), (_RIGHT, "left"))[side]
         axes.text(edge, 0.2, shorten(domain, 40), ha=align, va="center", fontsize=11, fontweight="bold", color=INK)
+        there = f"{flows.shown_classes[side]:,} of {flows.classes[side]:,} classes"
+        axes.text(edge, 0.42, there, ha=align, va="center", fontsize=9, color=MUTED)
+    carried = f"{len(flows.largest):,} of {flows.count:,} flows,\n{percent(flows.shown)} of all mass"
+    axes.text((_LEFT + _RIGHT) / 2, 0.31, carried, ha="center", va="center", fontsize=9, color=MUTED)
     return figure
 
 

@@ -33,7 +33,6 @@ class Panel:
 
     flows: Flows
     picture: Markup
-    shown: float
     nearest: tuple[Reached, ...]
     farthest: tuple[Reached, ...]
 
@@ -63,9 +62,8 @@ def as_html(similarities: SimilarityTable, pictures: Pictures) -> str:
 
 def _panel(flows: Flows, pictures: Pictures) -> Panel:
     about = f"The largest flows from classes of {flows.source} to classes of {flows.target}"
-    shown = sum(flow.mass for flow in flows.largest)
     picture = to_svg(flow_figure(flows, pictures), about)
-    return Panel(flows, picture, shown, _reached(flows, "nearest", pictures), _reached(flows, "farthest", pictures))
+    return Panel(flows, picture, _reached(flows, "nearest", pictures), _reached(flows, "farthest", pictures))
 
 
 def _reached(flows: Flows, which: str, pictures: Pictures) -> tuple[Reached, ...]:
@@ -73,8 +71,8 @@ def _reached(flows: Flows, which: str, pictures: Pictures) -> tuple[Reached, ...
         Reached(
             target_class=flow.target_class,
             source_class=flow.source_class,
-            target_image=_uri(pictures.get((flows.target, flow.target_place))),
-            source_image=_uri(pictures.get((flows.source, flow.source_place))),
+            target_image=_uri(pictures.get(("target", flows.target, flow.target_place))),
+            source_image=_uri(pictures.get(("source", flows.source, flow.source_place))),
             reach=distance,
         )
         for distance, flow in getattr(flows, which)

@@ -87,7 +87,8 @@ class Flows:
 
     Attributes:
         count: flows of the whole plan.
-        largest: some of them, the largest first.
+        classes: of source and target.
+        largest: some of them, the largest first, equal ones by their distance.
         nearest, farthest: of a few target classes the largest flow into each, and `reach`, the mean distance of all
             that goes there.
     """
@@ -96,9 +97,20 @@ class Flows:
     source: str
     emd: float
     count: int
+    classes: tuple[int, int]
     largest: tuple[Flow, ...]
     nearest: tuple[tuple[float, Flow], ...]
     farthest: tuple[tuple[float, Flow], ...]
+
+    @property
+    def shown(self) -> float:
+        """The share of all mass that the largest flows carry."""
+        return sum(flow.mass for flow in self.largest)
+
+    @property
+    def shown_classes(self) -> tuple[int, int]:
+        """Of source and target, those that have a part in the largest flows."""
+        return len({flow.source_place for flow in self.largest}), len({flow.target_place for flow in self.largest})
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ class Predictor:
         batches = batches.map(self._pad_to_replicas)
         with self._bar(label, count) as progress:
             for batch in local_batches(batches, self._strategy):
+                traced = self._run.experimental_get_tracing_count()
                 own, own_labels, weights = (self._join(part) for part in self._run(*batch))
                 if not len(probabilities):
                     # Only now is K known.
@@ -96,7 +97,8 @@ class Predictor:
                 if last >= count:
                     continue  # more images than announced: go on, to tell how many
                 rows[place], probabilities[place], labels[place] = here, own[real], own_labels[real]
-                progress.advance(len(here))
+                compiled = self._run.experimental_get_tracing_count() > traced
+                progress.advance(len(here), timed=not compiled)
         if last >= count or not found:
             raise _wrong_count(found, count)
         return rows[:found], probabilities[:found], labels[:found]

@@ -1,12 +1,13 @@
 """What is asked of `extract`, in knobs and in words that can be compared before a network is built. No TensorFlow."""
 
+import glob
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from fgtl.data.many_views import VIEWS
-from fgtl.errors import UsageError
+from fgtl.errors import DataError, UsageError
 from fgtl.files import sha256_of
 from fgtl.knobs import flag
 from fgtl.training.fit_knobs import TrustKnobs
@@ -71,7 +72,7 @@ def question_of(knobs: ExtractKnobs) -> dict[str, Any]:
 
     Raises:
         UsageError: a run, and something that the run decides.
-        DataError: no finished run.
+        DataError: no finished run, or nothing where the weights should be.
     """
     seen = {name: getattr(knobs, name) for name in ("tap", "pooling", "views")}
     if knobs.run_dir is not None:
@@ -86,6 +87,11 @@ def question_of(knobs: ExtractKnobs) -> dict[str, Any]:
     if knobs.weights in ("imagenet", "none"):
         fixed = "" if ":" in knobs.backbone else ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     else:
+        # A checkpoint is named by what its files begin with. Asked here, before a network is built.
+        if not path.exists() and not any(path.parent.glob(f"{glob.escape(path.name)}.*")):
+            raise DataError(
+                f"There are no weights at {path}.", expected="none, imagenet, a file, or a checkpoint's prefix."
+            )
         fixed = sha256_of(path) if path.is_file() else ""
         seen["weights"] = path.name
     return seen | ({"fixed": fixed} if fixed else {})

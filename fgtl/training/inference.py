@@ -91,9 +91,11 @@ class RunPredictor:
         with Progress("predict", len(paths)) as progress:
             remaining = iter(paths)
             while chunk := list(islice(remaining, CHUNK)):
+                compiled = self._predict.experimental_get_tracing_count()
                 for prediction in self._some(chunk):
                     yield prediction
-                    progress.advance(1)
+                    before, compiled = compiled, self._predict.experimental_get_tracing_count()
+                    progress.advance(1, timed=compiled == before)
 
     def _some(self, paths: list[Path]) -> Iterator[ImagePrediction]:
         stored = [self._read(path) for path in paths]

@@ -61,6 +61,9 @@ def test_a1_by_hand() -> None:
     flow[found.rows, found.cols] = found.mass
     np.testing.assert_allclose(flow, [[0.5, 0.25], [0, 0.25]], atol=1e-15)
     assert float(similarity_of(found.distance, 0.01)) == pytest.approx(0.963194, abs=5e-7)
+    # The other assignment, (3, 4) to (0, 0).
+    other = np.array([[0.25, 0.5], [0.25, 0]])
+    assert float((other * cdist(HAND[0].means, HAND[1].means)).sum()) == pytest.approx(6.25)
 
 
 def test_a2_counts_in_proportion_are_the_same_domain() -> None:
@@ -147,7 +150,6 @@ def test_equals_the_original_c_code_of_pyemd(seed: int) -> None:
     assert emd(one, other).distance == pytest.approx(padded(one, other, "cpp"), rel=1e-9)
 
 
-@pytest.mark.slow
 def test_a9_padded_square_call_and_rectangular_solver_agree() -> None:
     rng = np.random.default_rng(9)
     one, other = (

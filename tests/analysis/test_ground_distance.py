@@ -38,6 +38,16 @@ def test_equal_points_are_exactly_0_apart(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_array_equal(distances(np.ones((3, 5)), np.ones((4, 5))), 0)
 
 
+def test_no_distance_in_2048_dimensions_is_off_by_1e_10() -> None:
+    """Just above and below where differences are taken."""
+    rng = np.random.default_rng(2)
+    one = rng.normal(size=(40, 2048))
+    steps = rng.normal(size=one.shape) * np.geomspace(0.3, 3, 40)[:, None] * np.sqrt(2 * ground_distance._CLOSE)
+    other = one + steps
+    wanted = np.linalg.norm(one.astype(np.longdouble) - other.astype(np.longdouble), axis=1).astype(np.float64)
+    np.testing.assert_allclose(np.diag(distances(one, other)), wanted, rtol=1e-10)
+
+
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(InputError, match="2 and of 3 numbers"):
         distances(np.ones((1, 2)), np.ones((1, 3)))

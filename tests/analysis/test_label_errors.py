@@ -89,6 +89,12 @@ def test_the_c_that_was_asked_for_is_used() -> None:
     assert confidence(blobs(), c=3.0)[1] == 3
 
 
+def test_each_fit_is_told() -> None:
+    told: list[int] = []
+    confidence(blobs(), folds=3, tried=(1.0, 10.0), advance=told.append)
+    assert told == [1] * 6
+
+
 def test_too_few_images_are_said() -> None:
     with pytest.raises(UsageError, match="too few for 5 folds"):
         confidence(blobs().take(np.arange(4)))

@@ -104,3 +104,10 @@ def test_sizes_that_cannot_be_are_refused() -> None:
     costs, source, target = drawn(7, 3, 2)
     with pytest.raises(InputError, match="1 to 3"):
         grow(costs, source, target, 4)
+
+
+@pytest.mark.parametrize("weights", [[1.0, 0.0, 2.0], [1.0, -1.0, 2.0], [1.0, np.nan, 2.0], [1.0, 2.0]])
+def test_source_weights_that_are_not_positive_or_do_not_fit_are_refused(weights: list[float]) -> None:
+    costs, _, target = drawn(7, 3, 2)
+    with pytest.raises(InputError, match="m weights > 0"):
+        grow(costs, np.array(weights), target, 2)

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -96,17 +97,30 @@ def test_every_image_of_a_record_set_is_hashed_once(records: Path, monkeypatch: 
         np.testing.assert_array_equal(getattr(found, name), getattr(again, name))
 
 
-def test_processes_find_the_same(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_the_parts_changes_nothing(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_IMAGES_AT_ONCE", 2)
     found = hashes_of(RecordSet.open(records), workers=1)
     home = shutil.copytree(records, tmp_path / "few", ignore=shutil.ignore_patterns(STORE))
     np.testing.assert_array_equal(hashes_of(RecordSet.open(home), workers=1).plain, found.plain)
 
 
-def test_kept_hashes_that_are_damaged_are_made_again(records: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"half a file",
+        lambda data: b"",
+        lambda data: data[:-20],
+        lambda data: data[:300] + bytes([data[300] ^ 1]) + data[301:],
+    ],
+    ids=["no archive", "empty", "cut short", "rotten"],
+)
+def test_kept_hashes_that_are_damaged_are_made_again(
+    records: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
     home = shutil.copytree(records, tmp_path / "few")
     before = hashes_of(RecordSet.open(home), workers=1)
-    (home / STORE / CACHE).write_bytes(b"half a file")
+    kept = home / STORE / CACHE
+    kept.write_bytes(damage(kept.read_bytes()))
     np.testing.assert_array_equal(hashes_of(RecordSet.open(home), workers=1).plain, before.plain)
 
 

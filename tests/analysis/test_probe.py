@@ -82,7 +82,7 @@ def test_a_given_c_is_taken_on_raw_features_and_needs_no_validation_image() -> N
     assert np.array_equal(outcome.predicted, fit_logistic(train.features, train.labels, 4).predict(test.features))
 
 
-def test_seeded_separable_blobs_are_all_right_for_every_classifier() -> None:
+def test_f4_separable_blobs_reach_1_0_with_every_classifier() -> None:
     train, test = drawn(80, 0, spread=0.01), drawn(40, 100, seed=1, spread=0.01)
     assert [outcome.evaluation.top1 for outcome in probe(train, None, test).outcomes] == [1, 1, 1]
 
@@ -105,6 +105,27 @@ def test_few_shots_are_the_same_for_the_same_seed_and_grow_with_the_images() -> 
     assert low < few[0].mean < high and len(few[0].each) == 4
     # All images there are, in each draw.
     assert len(set(few[2].each)) == 1
+
+
+def test_few_shots_know_no_lengths_where_rows_are_normalised() -> None:
+    train, test = drawn(120, 0), drawn(80, 300, seed=1)
+    lengths = np.random.default_rng(5).uniform(0.1, 10, (120, 1)).astype("float32")
+    stretched = Features(train.features * lengths, train.labels, train.ids, NAMES)
+    knobs = ProbeKnobs(classifiers=("ridge",), shots=("5",), normalise=True)
+    one, other = (probe(part, None, test, knobs).few[0].each for part in (train, stretched))
+    assert one == pytest.approx(other, abs=0.03)
+    plain = probe(stretched, None, test, ProbeKnobs(classifiers=("ridge",), shots=("5",))).few[0].each
+    assert plain != other
+
+
+@pytest.mark.parametrize("where", ["train", "validation"])
+def test_an_image_that_is_tested_cannot_be_fitted_on_or_chosen_by(where: str) -> None:
+    parts = {"train": drawn(40, 0), "validation": drawn(8, 50), "test": drawn(8, 100)}
+    ids = parts[where].ids.astype("U9")
+    ids[3] = "104.jpg"
+    parts[where] = Features(parts[where].features, parts[where].labels, ids, NAMES)
+    with pytest.raises(InputError, match=r"twice, such as 104\.jpg"):
+        probe(*parts.values())
 
 
 def test_rows_are_brought_to_length_1_before_columns_to_unit_variance() -> None:

@@ -1,17 +1,20 @@
 """Rankings of models and of sources: order, which H-score, what is missing, and what was measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fgtl.analysis.domain import domain
 from fgtl.analysis.h_score import h_score
-from fgtl.analysis.held_out import held_out_accuracy
+from fgtl.analysis.held_out import right_of_held_out
 from fgtl.analysis.leep import leep
 from fgtl.analysis.logme import logme
 from fgtl.analysis.nce import nce
 from fgtl.analysis.ranking import Candidate, rank_models, rank_sources, with_measured
 from fgtl.errors import InputError, UsageError
 from fgtl.features.feature_set import Features
+from fgtl.reports.rank_table import as_text
 
 ALL = ("logme", "h_score", "leep", "nce")
 LABELS = np.arange(90, dtype=np.int32) % 3
@@ -63,9 +66,20 @@ def test_accuracies_on_held_out_images_are_scores_too() -> None:
     models = [candidate("poor", 0.2), candidate("good", 5.0)]
     found = rank_models("birds", models, ("knn", "ridge", "logistic"), by="ridge")
     assert [found.names[row] for row in found.order] == ["good", "poor"]
-    assert [column.values[1] for column in found.columns] == [
-        held_out_accuracy(models[1].train, key) for key in ("knn", "ridge", "logistic")
-    ]
+    for column in found.columns:
+        right = right_of_held_out(models[1].train, column.key)
+        assert right is not None and column.values[1] == right.mean()
+        np.testing.assert_array_equal(column.right[1], right)
+    assert found.held_out == 18
+
+
+def test_candidates_of_other_images_are_refused_and_another_order_is_not() -> None:
+    one, other = candidate("one", 2.0), candidate("other", 2.0)
+    shuffled = replace(other, train=other.train.take(np.random.default_rng(0).permutation(90)))
+    found = rank_models("birds", [one, shuffled], ("knn",), by="knn")
+    np.testing.assert_array_equal(*found.columns[0].right)
+    with pytest.raises(InputError, match="other has other images or labels than one"):
+        rank_models("birds", [one, replace(other, train=other.train.take(np.arange(89)))], ("logme",))
 
 
 @pytest.mark.parametrize(
@@ -93,3 +107,25 @@ def test_agreement_knows_that_a_distance_is_better_when_small() -> None:
     assert "too few for an interval" in found.notes[-1]
     two = with_measured(rank_sources(target, sources), [0.9, None, 0.7], "top-1")
     assert "Of 2 candidates" in two.notes[-1]
+
+
+@pytest.mark.parametrize("accuracies", [[0.9, None], [None, None]])
+def test_fewer_than_two_accuracies_have_no_order_to_agree_with(accuracies: list[float | None]) -> None:
+    target = domain(np.zeros((1, 2)), [1.0], "target")
+    sources = [domain(np.array([[x, 0.0]]), [1.0], f"{x}") for x in (1.0, 2.0)]
+    found = with_measured(rank_sources(target, sources), accuracies, "top-1")
+    assert found.measured == tuple(accuracies) and not any(column.agreement for column in found.columns)
+    assert found.notes[-1] == (
+        "Measured (top-1) are fewer than two candidates: there is no order that a score could agree with."
+    )
+    assert "tau" not in as_text(found)
+
+
+@pytest.mark.parametrize("by", ["leep", "nce"])
+def test_an_order_that_needs_a_source_classifier_is_refused_before_anything_is_computed(by: str) -> None:
+    labels = np.arange(20, dtype=np.int32) % 2
+    images = Features(np.eye(20, 4, dtype=np.float32), labels, np.arange(20).astype(str), ("a", "b"))
+    done: list[int] = []
+    with pytest.raises(UsageError, match="None of the feature sets has"):
+        rank_models("birds", [Candidate("net", images)], ["logme", by], by, advance=done.append)
+    assert not done

@@ -39,3 +39,9 @@ def test_twice_the_same_direction_does_no_harm() -> None:
     alone = best_combination(steps[:1], data @ steps[:1], labels, 1.0, start=0)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[0] + 2 * found[1], alone[0], rtol=1e-3)
+
+
+def test_where_nothing_is_known_the_start_is_kept() -> None:
+    nothing, labels = np.zeros((3, 4, 2), "float32"), np.array([0, 1, 0, 1, 1])
+    images = np.zeros((3, 5, 2), "float32")
+    assert best_combination(nothing, images, labels, 1.0, start=1).tolist() == [0, 1, 0]

@@ -75,8 +75,22 @@ def test_a_flagfile_that_includes_itself_ends(tmp_path: Path) -> None:
 
 
 def test_an_unknown_flag_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="--batchsize(.|\n)*'batch_size'"):
+    with pytest.raises(UsageError, match="--batchsize(.|\n)*'--batch_size'"):
         parse(Config, "x", ["--batchsize=3"])
+
+
+@pytest.mark.parametrize(("word", "hint"), [("--no-flip", "noflip"), ("--nofilp", "noflip"), ("--flp", "flip")])
+def test_a_refusal_with_a_mistake_is_no_wish_for_the_opposite(tmp_path: Path, word: str, hint: str) -> None:
+    (tmp_path / "own.flags").write_text(f"{word}\n")
+    for words in ([word], [f"--flagfile={tmp_path / 'own.flags'}"]):
+        with pytest.raises(UsageError, match=rf"(?i)there is no flag {word}(.|\n)*Did you mean '--{hint}'\?"):
+            parse(Config, "x", words)
+
+
+def test_only_what_is_yes_or_no_can_be_refused() -> None:
+    with pytest.raises(UsageError) as error:
+        parse(Config, "x", ["--no-output"])
+    assert "nooutput" not in str(error.value)
 
 
 @pytest.mark.parametrize(

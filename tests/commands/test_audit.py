@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from fgtl.commands.app import main
+from fgtl.console import Progress
 from fgtl.data.records import RecordSet
 from fgtl.features.extractor import Extractor
 from fgtl.features.feature_set import Features
@@ -67,10 +68,8 @@ def test_planted_copies_are_found_listed_and_shown(
     output = tmp_path / "found.html"
     assert main(["audit", str(home), f"--output={output}", "--nolabels", "--workers=1", "--c=10"]) == 0
     shown = capsys.readouterr().out
-    assert (
-        "2 of 24 training photographs are test photographs too: equal files 1, the same picture by its hash 1" in shown
-    )
-    assert "with a training image's picture" in shown
+    assert "2 of 24 training images have a near duplicate in test: equal files 1, alike by hash 1" in shown
+    assert "with a near duplicate in train" in shown
     assert sorted((tmp_path / "found-exclude.txt").read_text().split()) == sorted(pairs)
     page = output.read_text()
     assert page.count("data:image/jpeg") == 4 and "mirrored" in page
@@ -92,8 +91,34 @@ def test_a_wrong_label_is_listed_first(tmp_path: Path, capsys: pytest.CaptureFix
     with (tmp_path / "found-labels.csv").open() as file:
         listed = list(csv.DictReader(file))
     assert (listed[0]["id"], listed[0]["label"], listed[0]["suggested"]) == ("bird 25", "owl", "tit")
-    assert "of 60 training labels are doubtful" in capsys.readouterr().out
+    assert "of 60 training labels are doubtful to a classifier that agrees with 9" in capsys.readouterr().out
     assert "no picture" in (tmp_path / "found.html").read_text()
+
+
+def test_fits_are_counted_while_they_run(
+    planted: tuple[Path, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Progress, "seconds_between_lines", 0.0)
+    assert main(["audit", str(planted[0]), f"--output={tmp_path / 'found.html'}", "--workers=1", "--folds=3"]) == 0
+    said = capsys.readouterr().err
+    assert all(f"judge labels: {done} of 6 fits" in said for done in range(1, 7))
+    assert "test without duplicates: 2 of 2 fits" in said
+
+
+def test_how_it_is_decided_is_said_once_however_many_sets_are_compared(
+    planted: tuple[Path, dict[str, str]], records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = shutil.copytree(records, tmp_path / "source", ignore=shutil.ignore_patterns(STORE))
+    with_features(source)
+    words = [f"--against={source}", f"--output={tmp_path / 'found.html'}", "--nolabels", "--workers=1", "--c=1"]
+    assert main(["audit", str(planted[0]), *words]) == 0
+    for text in (capsys.readouterr().out, (tmp_path / "found.html").read_text()):
+        assert text.count("Features: ratio 0.") == 2
+        assert text.count("Hashes: at most 4 of 64 bits") == 1
+        assert text.count("nearest neighbour, for one of them at most") == 1
 
 
 def test_a_source_is_compared_with_every_photograph(
@@ -106,7 +131,7 @@ def test_a_source_is_compared_with_every_photograph(
     words = [f"--against={source}", f"--output={tmp_path / 'found.html'}", "--nolabels", "--workers=1", "--c=1"]
     assert main(["audit", str(home), *words]) == 0
     shown = capsys.readouterr().out
-    assert "34 of 36 birds photographs are birds photographs too: equal files 34" in shown
+    assert "34 of 36 birds images have a near duplicate in birds: equal files 34" in shown
     assert "different extractors: only hashes were compared" in shown
     listed = (tmp_path / "found-exclude-source.txt").read_text().split()
     assert len(listed) == 34 and not set(listed) & set(pairs)
@@ -149,6 +174,35 @@ def test_sets_that_share_nothing_to_compare_are_refused(
     words = ["audit", str(alone), f"--against={foreign}", "--nolabels", f"--output={tmp_path / 'found.html'}"]
     assert main(words) == 2
     assert "Neither features nor pictures" in capsys.readouterr().err
+
+
+def test_the_same_images_by_another_network_are_no_source(
+    planted: tuple[Path, dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them would be repeats, and a list of all of them is of no use."""
+    home = shutil.copytree(planted[0], tmp_path / "records")
+    with_features(home, OTHER)
+    words = [f"--against={home / STORE / 'other'}", "--workers=1", f"--output={tmp_path / 'found.html'}"]
+    assert main(["audit", str(home / STORE / "made"), *words]) == 2
+    assert "is about the same images as" in capsys.readouterr().err
+    assert not list(tmp_path.glob("found*"))
+
+
+def test_an_image_alone_in_its_class_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No classifier that never saw it can know its class: it would be doubted always."""
+    labels = np.array([0] * 10 + [1] * 10 + [2], np.int32)
+    rows = (3 * np.eye(4)[labels] + np.random.default_rng(0).normal(size=(21, 4)) / 9).astype(np.float32)
+    ids = np.array([f"{row}" for row in range(21)])
+    few = Features(rows, labels, ids, ("wren", "tit", "owl"))
+    write_feature_set(tmp_path / "few", few, np.zeros(21, np.uint8), EXTRACTOR)
+    assert main(["audit", str(tmp_path / "few"), f"--output={tmp_path / 'few.html'}", "--c=1"]) == 0
+    assert "0 of 20 training labels are doubtful" in capsys.readouterr().out
+    assert "1 images that are the only one of their class were not judged" in (tmp_path / "few.html").read_text()
+    single = Features(rows[:3], np.arange(3, dtype=np.int32), ids[:3], few.class_names)
+    write_feature_set(tmp_path / "single", single, np.zeros(3, np.uint8), EXTRACTOR)
+    assert main(["audit", str(tmp_path / "single"), f"--output={tmp_path / 'single.html'}"]) == 2
+    assert "is the only one of its class" in capsys.readouterr().out
+    assert not (tmp_path / "single.html").exists()
 
 
 def test_no_feature_set_exits_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fgtl.commands import extract as command
 from fgtl.commands.app import main
 from fgtl.data.records import RecordSet
+from fgtl.errors import DataError
 from fgtl.features.feature_set import FeatureSet
+from fgtl.training import features_of as asking
+from fgtl.training.extract_knobs import ExtractKnobs
+from fgtl.training.features_of import features_of
 
 NETWORK = ["--backbone=mobilenet_v2", "--weights=none", "--image_size=32"]
 
@@ -42,9 +45,22 @@ def test_the_folder_is_printed_last_and_holds_all_splits(home: Path, capsys: pyt
 def test_the_same_question_needs_no_tensorflow(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "import_tensorflow", lambda: pytest.fail("TensorFlow was asked for"))
+    monkeypatch.setattr(asking, "import_tensorflow", lambda: pytest.fail("TensorFlow was asked for"))
     assert main(["extract", f"--records={home}", *NETWORK, "--eval_batch_size=7"]) == 0
     assert "made before" in capsys.readouterr().out
+
+
+def test_python_gets_the_answer_of_the_command_and_hears_when_there_is_none(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["extract", f"--records={home}", *NETWORK]) == 0
+    records, asked = RecordSet.open(home), list[str]()
+    knobs = ExtractKnobs(backbone="mobilenet_v2", weights="none", image_size=32)
+    found = features_of(records, knobs, started=lambda: asked.append("a network"))
+    assert str(found.folder) == last_line(capsys) and not asked
+    again = features_of(records, knobs, tmp_path / "set", started=lambda: asked.append("a network"))
+    assert again.folder == tmp_path / "set" and asked == ["a network"]
+    np.testing.assert_array_equal(again.features, found.features)
 
 
 def test_a_runs_features_come_with_what_it_says_of_each_image(
@@ -126,6 +142,8 @@ def test_images_that_were_left_out_are_said_every_time(
     assert f"1 could not be read: {images.ids[4]}" in capsys.readouterr().out
     assert main(words) == 3
     assert "was made with --bad_records=skip" in capsys.readouterr().err
+    with pytest.raises(DataError, match="bad_records=skip: 1 could not be read"):
+        features_of(RecordSet.open(folder), ExtractKnobs(backbone="mobilenet_v2", weights="none", image_size=32))
     assert main([*words, "--bad_records=skip"]) == 0
     assert "35 images (train 24, test 11)" in capsys.readouterr().out
 

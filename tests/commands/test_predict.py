@@ -89,6 +89,27 @@ def test_odd_pictures_are_seen_as_the_same_in_plain_rgb(
     np.testing.assert_allclose(odd.probabilities, plain.probabilities, rtol=0, atol=tolerance)
 
 
+def test_what_was_compiled_for_the_first_file_does_not_count_towards_the_rate(
+    finished_run: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fgtl.console import Progress
+    from fgtl.training import inference
+    from fgtl.training.run import Run
+
+    told: list[bool] = []
+
+    class Bar(Progress):
+        def advance(self, units: int, note: str = "", *, timed: bool = True) -> None:
+            told.append(timed)
+
+    monkeypatch.setattr(inference, "load_classifier", lambda path, allowed: SeesPixels)
+    monkeypatch.setattr(inference, "Progress", Bar)
+    monkeypatch.setattr(inference, "CHUNK", 2)
+    photos = sorted((drawn / "images").rglob("*.jpg"))[:4]
+    assert len([*inference.RunPredictor(Run.open(finished_run), OddImages(), batch_size=2)(photos)]) == 4
+    assert told == [False, True, True, True]
+
+
 def test_several_views_are_averaged_file_by_file(
     finished_run: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

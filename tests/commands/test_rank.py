@@ -49,6 +49,7 @@ def test_models_are_ranked_and_each_kind_of_file_is_written(
     shown = capsys.readouterr().out
     assert "32 images of 4 classes, train of birds; no test image" in shown
     assert shown.index("1. good_net") < shown.index("2. fair_net") < shown.index("3. poor_net")
+    assert "Start from good_net: first by all 6 scores. Of 6 training images held out its ridge probe" in shown
     facts = read_json(tmp_path / "rank.json")
     assert [row["name"] for row in facts["candidates"]] == ["good_net", "fair_net", "poor_net"]
     assert [row["scores"]["leep"] is None for row in facts["candidates"]] == [False, True, True]
@@ -81,6 +82,18 @@ def test_accuracies_of_a_file_are_matched_by_name_and_their_agreement_is_shown(
     assert facts["agreement"]["logme"]["tau"] == 1 and facts["agreement"]["logme"]["p"] == pytest.approx(1 / 6)
 
 
+def test_a_single_accuracy_stands_in_the_table_and_agrees_with_nothing(
+    models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("name,accuracy\ngood_net,0.9\n")
+    words = [f"--accuracies={tmp_path / 'a.csv'}", f"--output={tmp_path / 'rank.html'}", "--scores=logme"]
+    assert main(["rank", *models, *words]) == 0
+    shown = capsys.readouterr().out
+    assert "90.0\xa0%" in shown and "tau" not in shown
+    assert "Measured (a.csv) are fewer than two candidates" in shown
+    assert "fewer than two candidates" in (tmp_path / "rank.html").read_text()
+
+
 def test_runs_give_the_accuracies_in_the_order_of_the_feature_sets(
     finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,8 +103,8 @@ def test_runs_give_the_accuracies_in_the_order_of_the_feature_sets(
     write_json(other / "eval" / "test.json", found | {"top1": 1.0})
     assert main(["rank", *sets, f"--runs={finished_run},{other}"]) == 0
     shown = capsys.readouterr().out
-    assert "mobilenet_v2 #2" in shown.splitlines()[2] and shown.splitlines()[2].endswith("1.0000")
-    assert "Of 2 candidates" in shown
+    assert "mobilenet_v2 #2" in shown.splitlines()[2] and shown.splitlines()[2].endswith("100.0\xa0%")
+    assert "Of 2 candidates" in shown and "Measured (top-1 on test), the best is mobilenet_v2 #2, 100.0\xa0%." in shown
     assert main(["rank", *sets, f"--runs={finished_run}"]) == 2
     assert "1 runs for 2" in capsys.readouterr().err
     wrong = written(tmp_path / "wrong", "inception_v3", 1.0)
@@ -104,8 +117,21 @@ def test_sources_are_ranked_for_one_target(tmp_path: Path, capsys: pytest.Captur
     sources = [written(tmp_path / name, "net", spread, dataset=name) for name, spread in (("far", 9.0), ("near", 1.1))]
     assert main(["rank", target, f"--sources={','.join(sources)}", f"--output={tmp_path / 'rank.html'}"]) == 0
     shown = capsys.readouterr().out
-    assert "1. near" in shown and "2. far" in shown
+    assert "1. near" in shown and "2. far" in shown and "Nearest to birds: near, EMD" in shown
     assert "2 sources for birds" in (tmp_path / "rank.html").read_text()
+
+
+def test_sources_of_single_images_are_not_compared_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = written(tmp_path / "t", "net", 1.0)
+    rows = FeatureSet.open(Path(target)).part("train").take([0, 1, 2, 3])
+    extractor = Extractor("net", input_size=64)
+    write_feature_set(tmp_path / "few", rows, np.zeros(4, np.uint8), extractor, dataset="few")
+    words = [f"--sources={target},{tmp_path / 'few'}", f"--output={tmp_path / 'rank.html'}"]
+    assert main(["rank", target, *words]) == 0
+    assert "by an unknown amount: few." in capsys.readouterr().out
+    assert "by an unknown amount: few." in (tmp_path / "rank.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ def test_several_sources_have_a_list_each_and_several_targets_their_own_size(
     assert main(["select", *words]) == 0
     assert (tmp_path / "classes-animals.txt").read_text() == "ant\nbee\ncat\n"
     assert (tmp_path / "classes-plants.txt").read_text() == "moss\n"
-    assert "4 of 6 source classes together" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "4 of 6 source classes are chosen" in shown
+    assert f"The command that plants was converted with makes this part of it with --classes={tmp_path}" in shown
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,16 @@ def test_names_that_a_list_cannot_tell_apart_are_refused(
     assert main(["select", *words]) == 3
     assert "2 classes of machines are called 'crane'" in capsys.readouterr().err
     assert not (tmp_path / "classes.txt").exists()
+
+
+def test_sources_with_single_images_are_told_of(
+    sources: Path, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tuple("abc")
+    single = Features(np.eye(3, 2, dtype=np.float32), np.arange(3, dtype=np.int32), np.array(names), names)
+    write_feature_set(tmp_path / "single", single, np.zeros(3, np.uint8), EXTRACTOR, dataset="photos")
+    words = [f"--targets={target}", "--k=1", f"--output={tmp_path / 'classes.txt'}"]
+    assert main(["select", f"--sources={sources}", *words]) == 0
+    assert "Fewer than two images" not in capsys.readouterr().err
+    assert main(["select", f"--sources={sources},{tmp_path / 'single'}", *words]) == 0
+    assert "farther than it is, by an unknown amount: photos." in capsys.readouterr().err

@@ -127,6 +127,20 @@ def test_the_same_source_twice_is_refused(sets: dict[str, str], capsys: pytest.C
     assert "names wild twice" in capsys.readouterr().err
 
 
+def test_a_source_and_a_target_of_one_name_are_told_apart(
+    sets: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two collections that are both called wild; and one that is source and target at once."""
+    (tmp_path / "elsewhere").mkdir()
+    other, output = write_set(tmp_path / "elsewhere" / "wild", 5), tmp_path / "found.json"
+    words = [f"--targets={other},{sets['birds']}", "--bootstrap=0", f"--output={output}"]
+    assert main(["similarity", f"--sources={sets['wild']},{sets['birds']}", *words]) == 0
+    found = json.loads(output.read_text())
+    assert [one["name"] for one in found["targets"]] == ["wild (target)", "birds"]
+    assert {row["emd"] == 0 for row in found["rows"] if row["target"] == "wild (target)"} == {False}
+    assert "\nbirds: source and target at once" in capsys.readouterr().out
+
+
 def test_another_extractor_is_refused_with_what_differs(
     sets: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,7 +32,7 @@ def test_a_foreign_folder_ends_with_exit_code_2(tmp_path, capsys):
         ("--image_size=8", "out of range"),
         ("--seed=-1", "out of range"),
         ("--image_size=big", "big"),
-        ("--sed=1", "Did you mean 'seed'?"),
+        ("--sed=1", "Did you mean '--seed'?"),
     ],
 )
 def test_wrong_flags_end_with_exit_code_2_and_say_why(flag, said, tmp_path, capsys):

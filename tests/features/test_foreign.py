@@ -106,6 +106,19 @@ def test_labels_that_cannot_be_meant_are_refused(tmp_path: Path, labels: np.ndar
         read_foreign([part(tmp_path, labels=labels)])
 
 
+def test_labels_counted_from_1_are_refused_unless_names_tell_that_class_0_exists(tmp_path: Path) -> None:
+    parts = [part(tmp_path, labels=np.array([1, 2, 3, 1])), part(tmp_path, "test", 2, labels=np.array([3, 2]))]
+    with pytest.raises(DataError, match=r"train_labels\.npy, .* are 1 to 3(.|\n)*from 0(.|\n)*Subtract 1; or.* all 4"):
+        read_foreign(parts)
+    with pytest.raises(DataError, match=r"Subtract 1\.$"):
+        read_foreign(parts, ("wren", "tit", "owl"))
+    rows, _ = read_foreign(parts, ("none", "wren", "tit", "owl"))
+    assert rows.labels.tolist() == [1, 2, 3, 1, 3, 2]
+    # One part alone may be without class 0.
+    rows, _ = read_foreign([part(tmp_path), parts[1]])
+    assert rows.class_names[3] == "class 3"
+
+
 def test_ids_of_another_number_or_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds 3 ids"):
         read_foreign([part(tmp_path, ids=np.array(["a", "b", "c"]))])

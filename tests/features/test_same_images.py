@@ -31,7 +31,13 @@ def test_the_order_and_other_splits_do_not_matter(tmp_path: Path) -> None:
         ("xywt", [0, 1, 0, 1], ("wren", "owl"), "2 images of train"),
         ("xyt", [0, 1, 1], ("wren", "owl"), "1 images of train"),
         ("xyzt", [0, 0, 0, 1], ("wren", "owl"), "1 images of train"),
-        ("xyzt", [0, 1, 0, 1], ("wren", "tit"), "has 2 or others"),
+        (
+            "xyzt",
+            [0, 1, 0, 1],
+            ("wren", "tit"),
+            "The 2 classes of .*different names, the first class 1: 'owl' and 'tit'",
+        ),
+        ("xyzt", [0, 1, 0, 1], ("wren", "owl", "tit"), "a has 2 classes, .*b has 3"),
     ],
 )
 def test_others_are_refused(tmp_path: Path, ids: str, labels: list[int], names: tuple[str, ...], message: str) -> None:

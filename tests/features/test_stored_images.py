@@ -14,7 +14,7 @@ from fgtl.errors import DataError, UsageError
 from fgtl.features.extractor import Extractor
 from fgtl.features.feature_set import Features, FeatureSet
 from fgtl.features.find import STORE
-from fgtl.features.stored_images import records_of, stored_images
+from fgtl.features.stored_images import images_at_hand, records_of, stored_images
 from fgtl.features.writing import write_feature_set
 
 
@@ -46,12 +46,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_record_set_is_the_one_that_the_features_lie_in(home: Path) -> None:
     found = FeatureSet.open(home / STORE / "made")
     assert records_of(found).folder == home.resolve()
+    assert images_at_hand(found, found.ids[:2]) == stored_images(RecordSet.open(home), found.ids[:2])
 
 
 def test_features_elsewhere_need_to_be_told(home: Path, tmp_path: Path) -> None:
     found = made_of(home, tmp_path / "alone")
     with pytest.raises(UsageError, match="--records"):
         records_of(found)
+    assert images_at_hand(found, found.ids) == {}
     assert records_of(found, home).folder == home
 
 

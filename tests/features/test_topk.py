@@ -118,9 +118,10 @@ def test_brute_force_and_a_tree_find_the_same_neighbours() -> None:
 
     rows = np.random.default_rng(5).standard_normal((2000, 64)).astype(np.float32)
     indices, distances = top_k(rows, rows, 5, "euclidean")
-    tree_distances, tree_indices = KDTree(rows.astype(np.float64), leafsize=30).query(rows[:300], 5)
-    np.testing.assert_array_equal(indices[:300], tree_indices)
-    np.testing.assert_allclose(distances[:300], tree_distances, rtol=1e-6)
+    tree_distances, tree_indices = KDTree(rows.astype(np.float64), leafsize=30).query(rows, 5)
+    np.testing.assert_array_equal(indices, tree_indices)
+    np.testing.assert_allclose(distances, tree_distances, rtol=1e-6)
+    assert (distances[:, 0] == 0).all() and indices[:, 0].tolist() == list(range(2000))
 
 
 def test_only_the_row_that_a_query_is_gets_left_out() -> None:

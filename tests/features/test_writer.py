@@ -3,13 +3,12 @@
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fgtl.errors import DataError
+from fgtl.errors import DataError, InputError
 from fgtl.features import writer
 from fgtl.features.extractor import Extractor
 from fgtl.features.feature_set import FeatureSet
@@ -46,7 +45,19 @@ def write(folder: Path, until: int = COUNT, bad: set[int] = BAD, values: np.ndar
             kept = np.array([row not in bad for row in here])
             block = rows[here.start : here.stop][kept]
             writing.add(BLOCK, kept, block[:, :DIM], block[:, DIM:])
-        return writing.finish(EXTRACTOR, dataset="birds", manifest_sha256="ab") if until == COUNT else None
+        if until < COUNT:
+            return None
+        return writing.finish(EXTRACTOR, dataset="birds", manifest_sha256="ab", source_classes=("x", "y", "z"))
+
+
+def write_until_killed(folder: Path, moments: int) -> None:
+    """In a child: write, and die where something is brought to the disk for the n-th time."""
+    left = iter(range(moments - 1))
+    os.fsync = lambda handle: None if next(left, None) is not None else os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        write(folder)
+    finally:
+        os._exit(0)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -85,19 +96,19 @@ def test_a_second_writer_goes_on_and_the_files_are_the_same(tmp_path: Path, unti
 
 
 def test_killed_at_any_moment_it_ends_in_the_same_files(tmp_path: Path) -> None:
+    """A moment is where something is brought to the disk: four in each of 10 blocks, and some at the end."""
     write(tmp_path / "whole")
     rng = np.random.default_rng(1)
     lives = 0
     while not (tmp_path / "killed" / "meta.json").is_file():
         lives += 1
+        assert lives < 100
+        left = int(rng.integers(1, 25))
         child = os.fork()
         if not child:
-            write(tmp_path / "killed")
-            os._exit(0)
-        time.sleep(rng.uniform(0.005, 0.03))
-        os.kill(child, signal.SIGKILL)
+            write_until_killed(tmp_path / "killed", left)
         os.waitpid(child, 0)
-    assert lives > 1
+    assert lives > 2
     # Which a kill between the last two steps leaves.
     (tmp_path / "killed" / "progress.json").unlink(missing_ok=True)
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
@@ -170,3 +181,17 @@ def test_a_second_writer_says_that_it_waits_and_waits(tmp_path: Path, monkeypatc
         order.append("first")
     thread.join(60)
     assert order == [f"Another process is writing {tmp_path / 'set'}; waiting for it.", "first", "second"]
+
+
+def test_where_no_image_could_be_read_there_is_no_set(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="None of the 40 images"):
+        write(tmp_path / "set", bad=set(range(COUNT)))
+    assert not (tmp_path / "set" / "meta.json").exists()
+
+
+def test_source_classes_are_as_many_as_columns(tmp_path: Path) -> None:
+    with (
+        FeatureWriter(tmp_path / "set", KEY, images(), DIM, CLASSES) as writing,
+        pytest.raises(InputError, match="2 source classes"),
+    ):
+        writing.finish(EXTRACTOR, source_classes=("x", "y"))

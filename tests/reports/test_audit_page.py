@@ -1,7 +1,7 @@
 """The audit's page: figures, and only the sections that there is something to say in."""
 
 from fgtl.reports.audit_page import Accuracy, AuditPage, Couple, Labels, Repeats, Suspect, as_html
-from fgtl.reports.neighbour_pictures import Shown
+from fgtl.reports.photo_rows import Shown
 
 ONE, OTHER = Shown(b"", "wren", "1.jpg"), Shown(b"", "tit", "2.jpg")
 REPEATS = Repeats(
@@ -17,8 +17,8 @@ def page(**changes: object) -> str:
 
 def test_pairs_are_shown_with_their_evidence_and_the_list() -> None:
     shown = page(repeats=(REPEATS,))
-    assert "Training photographs that are test photographs too: 3" in shown
-    assert "equal files, the labels differ" in shown and "ex.txt" in shown
+    assert "Near duplicates: 3 training images in test" in shown
+    assert "equal files, the labels differ" in shown and "fgtl convert --exclude ex.txt" in shown
     assert "The first 1 are shown" in shown
     assert "What they are worth" not in shown and "Doubtful" not in shown
 

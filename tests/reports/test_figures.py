@@ -10,7 +10,7 @@ from PIL import Image
 
 from fgtl.errors import InputError
 from fgtl.reports.crops import crops_figure
-from fgtl.reports.figures import INK, shorten, single_axes, styled, to_png, to_svg
+from fgtl.reports.figures import INK, percent_axis, shorten, single_axes, styled, to_png, to_svg
 
 
 @styled
@@ -50,6 +50,27 @@ def test_drawing_leaves_matplotlib_as_it_was():
 def test_png_is_a_picture_on_white():
     image = Image.open(io.BytesIO(to_png(drawing("x"), dpi=50))).convert("RGB")
     assert image.size == (100, 100) and min(image.getpixel((0, 0))) > 250
+
+
+def percent_ticks(low: float, high: float) -> tuple[np.ndarray, list[str]]:
+    """Places and words of the ticks of an axis from `low` to `high`."""
+    figure, axes = single_axes(4, 3)
+    axes.set_ylim(low, high)
+    percent_axis(axes.yaxis)
+    figure.draw_without_rendering()
+    return axes.get_yticks(), [label.get_text() for label in axes.get_yticklabels()]
+
+
+@given(st.floats(0, 0.999), st.floats(1e-3, 1))
+def test_a_percentage_stands_where_it_says(low, length):
+    places, words = percent_ticks(low, low + length)
+    assert [float(word.removesuffix(" %")) / 100 for word in words] == pytest.approx(places, abs=1e-9)
+
+
+def test_percentages_have_no_more_digits_than_their_ticks():
+    assert percent_ticks(0, 1)[1] == ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]
+    # Rounded, these would all be 52 %.
+    assert {"51.6 %", "52.0 %", "52.4 %"} <= {*percent_ticks(0.5155, 0.5245)[1]}
 
 
 @given(st.text(), st.integers(3, 40))

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from fgtl.reports.figures import BAD, GOOD
-from fgtl.reports.neighbour_pictures import SIDE, Row, Shown, as_html, as_png, as_uri
+from fgtl.reports.neighbour_pictures import SIDE, as_html, as_png, as_uri
+from fgtl.reports.photo_rows import Row, Shown
 
 
 def photo(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30)) -> bytes:
@@ -48,6 +49,20 @@ def test_the_query_has_no_frame_and_stands_first() -> None:
     assert share(pixels, GOOD) == share(pixels, BAD) == 0
     red, green = ((pixels == colour).all(axis=2).nonzero()[1] for colour in ((200, 0, 0), (0, 160, 0)))
     assert len(red) and red.max() < green.min()
+
+
+def test_headings_are_drawn_and_cut_to_their_place() -> None:
+    narrow = [Row(QUERY, (Shown(GREEN, "wren", "2.jpg"),))]
+    first, same, long = (
+        as_png(narrow),
+        as_png(narrow, ("query", "nearest first")),
+        as_png(narrow, ("q" * 500, "n" * 500)),
+    )
+    assert first == same != long
+    pixels = np.asarray(Image.open(io.BytesIO(long)).convert("RGB"))[:24]
+    dark = (pixels.mean(axis=2) < 200).any(axis=0)
+    # Neither heading reaches into the gap between the columns, or to the edge.
+    assert dark[14:164].any() and dark[192:342].any() and not dark[164:192].any() and not dark[342:].any()
 
 
 def test_more_neighbours_make_it_wider_and_more_rows_higher() -> None:

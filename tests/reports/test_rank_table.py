@@ -31,8 +31,8 @@ def test_the_order_is_by_the_chosen_score_and_a_distance_counts_down() -> None:
 
 def test_a_place_that_differs_from_the_row_stands_behind_the_value() -> None:
     lines = as_text(RANKING).splitlines()
-    assert lines[1].split() == ["1.", "b", "<x>", "64-d", "0.3000", "9.0000", "(2)"]
-    assert lines[2].split() == ["2.", "c", "64-d", "0.2000"]
+    assert lines[1].split() == ["1.", "b", "<x>", "64-d", "0.3", "9", "(2)"]
+    assert lines[2].split() == ["2.", "c", "64-d", "0.2"]
 
 
 def test_agreements_stand_best_first_with_their_notes() -> None:

@@ -29,7 +29,7 @@ def flows(source: str, target: str) -> Flows:
         )
         for place in range(5)
     )
-    return Flows(target, source, 22.0, 40, largest, ((20.0, largest[0]),), ((24.0, largest[4]),))
+    return Flows(target, source, 22.0, 40, (7, 1200), largest, ((20.0, largest[0]),), ((24.0, largest[4]),))
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ def test_without_resamples_no_interval_is_shown(table: SimilarityTable) -> None:
     bare = replace(table, rows=tuple(rows), resamples=0, ties=())
     assert "interval" not in as_text(bare) and "told apart" not in as_text(bare)
     assert next(csv.DictReader(io.StringIO(as_csv(bare))))["emd_low"] == ""
-    assert to_png(similarity_bars(bare))
+    (axes,) = similarity_bars(bare).axes
+    assert axes.get_xlabel() == "similarity"
     assert "95 % interval</th>" not in as_html(bare, {})
 
 
@@ -99,12 +100,15 @@ def test_the_page_is_whole_and_names_are_text(table: SimilarityTable) -> None:
     assert page.count("<section") == 3
     assert page.lstrip().startswith("<!doctype html>") and "http://" not in page.replace("http://www.w3.org", "")
     assert "Reached best" in page and "things class 1" in page
+    # 0.1 (1 + 1/2 + 1/3 + 1/4 + 1/5) of all mass, between three source and five target classes.
+    assert "22.8\xa0% of all mass. 4 classes of wild and 1,195 of birds are left out of the picture" in page
 
 
 def test_images_of_classes_are_in_the_page(table: SimilarityTable) -> None:
     out = io.BytesIO()
     Image.new("RGB", (80, 60), (200, 30, 30)).save(out, "JPEG")
-    pictures = {("wild", 0): out.getvalue(), ("birds", 4): out.getvalue(), ("birds", 0): b"no image"}
+    pictures = {("source", "wild", 0): out.getvalue(), ("target", "birds", 4): out.getvalue()}
+    pictures |= {("target", "birds", 0): b"no image", ("source", "birds", 1): out.getvalue()}
     page = as_html(table, pictures)
     assert page.count("data:image/jpeg") == 2
     assert "data:image/png" in page
@@ -129,6 +133,27 @@ def test_ribbons_are_as_thick_as_their_mass(table: SimilarityTable) -> None:
     np.testing.assert_allclose(sorted(np.divide(thick, sum(thick))), sorted(np.divide(masses, sum(masses))))
 
 
+def test_the_picture_says_how_much_of_the_plan_it_shows(table: SimilarityTable) -> None:
+    said = [text.get_text() for text in flow_figure(table.flows[0], {}).axes[0].texts]
+    assert {"3 of 7 classes", "5 of 1,200 classes", "5 of 40 flows,\n22.8\xa0% of all mass"} <= {*said}
+
+
 def test_one_flow_is_a_picture_too(table: SimilarityTable) -> None:
     single = replace(table.flows[0], largest=table.flows[0].largest[:1], nearest=(), farthest=())
     assert to_png(flow_figure(single, {}))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.2, 1e-3])
+def test_bars_and_their_figures_fill_the_picture_and_do_not_leave_it(table: SimilarityTable, scale: float) -> None:
+    rows = [
+        replace(row, similarity=scale * row.similarity, similarity_interval=(0.4 * scale, 0.7 * scale))
+        for row in table.rows
+    ]
+    figure = similarity_bars(replace(table, rows=tuple(rows)), "what it is")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    ends = [text.get_window_extent().x1 for text in axes.texts if "EMD" in text.get_text()]
+    right = axes.get_window_extent().x1
+    assert right - 20 < max(ends) <= right
+    assert all(0 <= tick <= axes.get_xlim()[1] for tick in axes.get_xticks()) and len(axes.get_xticks()) >= 3
+    assert axes.get_title("left") == "what it is"

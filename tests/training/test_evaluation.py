@@ -51,6 +51,28 @@ def test_5794_images_in_batches_of_100_are_58_batches_and_5794_rows():
     assert (probabilities == [0, 1]).all()
 
 
+class Advances(list):
+    """A bar that only notes (images, timed)."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def advance(self, units, note="", *, timed=True):
+        self.append((units, timed))
+
+
+def test_a_batch_that_was_compiled_for_is_left_out_of_the_rate():
+    bar = Advances()
+    predict = Predictor(SaysTheLast(2), bar=lambda label, count: bar)
+    for _ in range(2):
+        predict(blank(10).batch(4), 10)
+    # The last batch has another shape, for which it is compiled once more.
+    assert bar == [(4, False), (4, True), (2, False), (4, True), (4, True), (2, True)]
+
+
 def test_memory_is_that_of_the_result_and_a_batch():
     predictor, batches = Predictor(SaysTheLast(1000)), blank(4000).batch(50)
     predictor(batches.take(1), 50)

@@ -50,9 +50,15 @@ def test_a_weight_file_is_told_by_its_content(weights: Path, tmp_path: Path) -> 
     assert question_of(ExtractKnobs(weights=str(copy))) != question
 
 
-@pytest.mark.parametrize("knobs", [{"backbone": "keras_hub:folder"}, {"weights": "/gone/model.ckpt"}])
-def test_words_that_do_not_tell_the_weights_fix_nothing(knobs: dict[str, str]) -> None:
-    assert "fixed" not in question_of(ExtractKnobs(**knobs))
+def test_words_that_do_not_tell_the_weights_fix_nothing(tmp_path: Path) -> None:
+    assert "fixed" not in question_of(ExtractKnobs(backbone="keras_hub:folder"))
+    (tmp_path / "model.ckpt.index").touch()
+    assert "fixed" not in question_of(ExtractKnobs(weights=str(tmp_path / "model.ckpt")))
+
+
+def test_weights_that_are_not_there_are_missed_before_a_network_is_built(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There are no weights at"):
+        question_of(ExtractKnobs(weights=str(tmp_path / "model.ckpt")))
 
 
 def test_a_run_decides_its_network(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_a_tap_is_pooled_over_its_grid(ask: Callable[..., Network], pooling: str
     images = tf.random.stateless_uniform((2, 32, 32, 3), (1, 2), 0, 255)
     grid = network.model(images, training=False)["taps"]["p3"].numpy()
     wanted = getattr(np, pooling)(grid, axis=(1, 2))
-    np.testing.assert_allclose(network.output(network.model, images), wanted, rtol=1e-5)
+    np.testing.assert_allclose(network.output(network.model, images), wanted, rtol=1e-5, atol=1e-6)
     assert network.dim == grid.shape[-1]
     assert network.extractor.key != ask().extractor.key
 
@@ -259,7 +259,7 @@ def test_the_batch_size_moves_real_features_by_less_than_1e_5(records: RecordSet
         extract(records, ExtractKnobs(eval_batch_size=batch), tmp_path / str(batch)).features for batch in (1, 32)
     )
     assert np.ptp(one, axis=0).max() > 0.1
-    np.testing.assert_allclose(one, many, atol=1e-5)
+    np.testing.assert_allclose(one, many, rtol=1e-5, atol=1e-5)
 
 
 def _damage(records: RecordSet, row: int) -> str:

@@ -1,0 +1,1 @@
+"""Doors and experiments; the experiments in folders are run as modules: `python -m scripts.NAME`."""

@@ -1,0 +1,1 @@
+"""Does domain similarity predict transfer? The design is in __main__.py."""
