@@ -33,7 +33,7 @@ def part_panels(found: HitsTable) -> Figure:
         axes.set(ylim=(0.4, len(names) + 0.6), xlim=(0, None))
         axes.margins(x=0.08)
         axes.xaxis.set_major_locator(MaxNLocator(4, prune="upper"))
-        percent_axis(axes.xaxis, digits=0 if axes.get_xlim()[1] > 0.05 else 1)
+        percent_axis(axes.xaxis)
         axes.grid()
         axes.tick_params(axis="both", length=0)
         axes.spines[:].set_visible(False)
