@@ -16,6 +16,7 @@ Config is one of those, so no knob is ever copied from one object to another.
 
 import dataclasses
 import inspect
+import math
 import os
 import re
 import types
@@ -123,8 +124,12 @@ def check_value(field: dataclasses.Field[Any], value: Any) -> None:
         )
     if value is None or isinstance(value, (str, Path)):
         return
-    # `not (value >= low)` rather than `value < low`: not-a-number must fail too.
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(
+            f"--{field.name}={value} is not finite.",
+            expected=f"{', '.join(filter(None, ('a number', bounds_of(field))))} ({field.metadata['help']}).",
+        )
+    if (low is not None and value < low) or (high is not None and value > high):
         raise UsageError(
             f"--{field.name}={value} is out of range.", expected=f"{bounds_of(field)} ({field.metadata['help']})."
         )

@@ -70,7 +70,9 @@ def test_seeds_end_where_numpys_do(group: type[Knobs]) -> None:
             group(seed=seed)  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize("bad", [{"batch_size": 0}, {"optimizer": "sdg"}, {"limit": 1.5}, {"limit": float("nan")}])
+@pytest.mark.parametrize(
+    "bad", [{"batch_size": 0}, {"optimizer": "sdg"}, {"limit": 1.5}, {"limit": float("nan")}, {"limit": float("-inf")}]
+)
 def test_out_of_bounds_is_a_usage_error_that_names_the_flag(bad: dict) -> None:
     with pytest.raises(UsageError, match=f"--{next(iter(bad))}="):
         Config(**bad)

@@ -78,6 +78,10 @@ class Questions:
             said.append("No part is annotated.")
         elif bare := int((~self._visible.any(axis=1)).sum()):
             said.append(f"{bare:,} of {images:,} images show no annotated part and count for none.")
+        names = self._truth.part_names
+        unseen = [name for column, name in enumerate(names) if not self._visible[:, column].any()]
+        if unseen and len(unseen) < len(names):
+            said.append(f"Visible in none of these images, and left out: {', '.join(unseen)}.")
         if len(self._with_object) < images:
             said.append(f"{images - len(self._with_object):,} of {images:,} images have no object box.")
         if self._deciding:

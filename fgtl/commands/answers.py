@@ -34,6 +34,11 @@ def check_output(output: Path | None, *endings: str) -> None:
         raise UsageError(f"--output={output} has no known ending.", expected=f"one of {', '.join(endings)}.")
     if output.is_dir():
         raise UsageError(f"--output={output} is a folder.", expected="a file's name.")
+    check_place(output)
+
+
+def check_place(output: Path) -> None:
+    """Raise DataError where a folder above `output` is a file, or nothing may be written there."""
     above = next(folder for folder in output.absolute().parents if os.path.lexists(folder))
     if not above.is_dir():
         raise DataError(f"--output={output}: {above} is no folder.", expected="a folder, or nothing yet.")

@@ -21,6 +21,7 @@ class Config(Knobs):
     files: tuple[str, ...] = flag((), "a backbone's name, to see it in detail; also given without the flag")
     name: str = flag("*", "list those whose name has this in it, or fits this pattern (resnet*_v1_5)")
     input_size: int | None = flag(None, "pixels: list those that take it, or see one at it", low=1)
+    taps: str = flag("", "of one in detail: see also the taps to be asked for whose name fits this pattern (block*_add)")
 
 
 def main(config: Config) -> None:
@@ -32,7 +33,7 @@ def main(config: Config) -> None:
         import_tensorflow()
         from fgtl.models.backbone import Backbone
 
-        say(describe(Backbone(config.files[0], config.input_size)))
+        say(describe(Backbone(config.files[0], config.input_size), config.taps))
     else:
         say(overview(config.name, config.input_size))
 
@@ -64,22 +65,30 @@ def overview(pattern: str = "*", input_size: int | None = None) -> str:
     return "\n".join([table(header, rows), "", "Weights:", *sources, "Also:", *schemes])
 
 
-def describe(backbone: "Backbone") -> str:
-    """Everything about one built backbone: its size, its taps with their grids, its features, its weights."""
+def describe(backbone: "Backbone", pattern: str = "") -> str:
+    """Everything about one built backbone: its size, its taps with their grids, its features, its weights.
+
+    Args:
+        backbone: of it, the usual taps.
+        pattern: of the names of taps to be asked for, which are listed among them.
+    """
     from fgtl.models.stochastic_depth import dropping_layers
 
     name = backbone.architecture
     facts = FACTS.get(name)
     rows = [
         [tap.name, str(tap.stride), f"{tap.grid[0]}x{tap.grid[1]}", str(tap.channels), str(tap.prefix_tokens)]
-        for tap in backbone.taps
+        for tap in backbone.all_taps
+        if tap.usual or fnmatch(tap.name, pattern)
     ]
+    more = sum(not tap.usual for tap in backbone.all_taps)
     dropping = len(dropping_layers(backbone))
     lines = [
         f"{name} at {backbone.input_size} pixels",
         f"  parameters: {backbone.trunk.count_params():,} (without a classifier)",
         f"  features: {backbone.feature_dim:,}",
         f"  --drop_path: {f'{dropping} layers' if dropping else 'nothing to drop'}",
+        f"  --plugin_taps: those below{f', or of {more} others (--taps PATTERN lists them)' if more else ''}",
     ]
     if facts:
         lines += [f"  input: {facts.input_size} pixels in training, at least {facts.smallest_size}"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fgtl.console import say, table, warn
+from fgtl.console import say, warn
 from fgtl.data.bad_records import could_not_be_read
 from fgtl.data.many_views import ManyViewsKnobs, views_named
 from fgtl.data.quiet import import_tensorflow
@@ -72,6 +72,7 @@ def _evaluate(config: Config, run_dir: Path) -> None:
     """Predict every image of the split once; write, draw, and print the figures."""
     from fgtl.data.damage import damage_explained
     from fgtl.heads.classifier import load_classifier
+    from fgtl.reports.confusion import confused_text
     from fgtl.reports.each_head import measure_heads, results_text
     from fgtl.reports.metrics import evaluate_predictions
     from fgtl.reports.predictions import Predictions, title_of, write_evaluation
@@ -120,10 +121,8 @@ def _evaluate(config: Config, run_dir: Path) -> None:
     say(result.table())
     if lost:
         say(f"\n{result.count:,} of {len(selection):,} images; {could_not_be_read(lost)}")
-    names = records.class_names
-    pairs = [[names[pair.true], names[pair.predicted], f"{pair.images:,}"] for pair in result.most_confused(5)]
-    if pairs:
-        say("\n" + table(["most confused: true", "predicted", "images"], pairs))
+    if pairs := confused_text(result):
+        say(f"\n{pairs}")
     say(f"\nfigures: {written}")
     results = written.with_suffix(".txt")
     results.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from fgtl.commands.answers import check_place
 from fgtl.commands.evaluate import check_classes, open_records
 from fgtl.console import Progress, say
 from fgtl.data.image_files.policy import BadImage, ImagePolicy, OddImages, store
@@ -150,6 +151,9 @@ def _check_output(output: Path, images: int) -> None:
         raise UsageError(f"--output={output} {what}.", expected="a folder's name for several images.")
     if output.suffix not in ("", ".png") and not output.is_dir():
         raise UsageError(f"--output={output} has an unknown ending.", expected="a folder, or picture.png of one image.")
+    if output.suffix != ".png" and output.is_file():
+        raise UsageError(f"--output={output} is a file.", expected="a folder's name, or picture.png of one image.")
+    check_place(output)
 
 
 def _file_names(asked: list[Asked]) -> list[str]:

@@ -1,5 +1,6 @@
 """`--recipe`: a flag file by name or path, or knobs chosen from the data; what the user gave always stands."""
 
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,6 +9,7 @@ from fgtl.commands.flags import parse
 from fgtl.data.parts import Parts
 from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import UsageError, did_you_mean
+from fgtl.heads.plugin_knobs import PluginKnobs
 from fgtl.knobs import Knobs
 from fgtl.training.fit_knobs import FitKnobs
 from fgtl.training.recipe_auto import Choice, choose
@@ -28,7 +30,7 @@ def with_recipe(config: ConfigT, recipe: str) -> ConfigT:
     """The config with the flags of a recipe's file under those that were given; `auto` and "" change nothing.
 
     `weights` and `init_run` both say where the weights come from: the recipe's one gives way to the other when given.
-    So do `warmup_epochs` and `warmup_steps`.
+    So do `warmup_epochs` and `warmup_steps`, and the knobs of the recipe's head to another `head`.
 
     Args:
         recipe: a name in `recipes/` or the path of a flag file.
@@ -49,6 +51,9 @@ def with_recipe(config: ConfigT, recipe: str) -> ConfigT:
     for chosen, other in (*_INSTEAD, *(pair[::-1] for pair in _INSTEAD)):
         if chosen in config.given:
             found = {name: value for name, value in found.items() if name != other}
+    if "head" in found and config.given.get("head", found["head"]) != found["head"]:
+        own = {field.name for field in fields(PluginKnobs)}
+        found = {name: value for name, value in found.items() if name not in own}
     return config.from_given({**found, **config.given})
 
 

@@ -1,10 +1,12 @@
 """Run + record set -> regions file: the points that the run's head keeps of each image, as boxes in the stored images."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from fgtl.commands.answers import check_place
 from fgtl.commands.evaluate import check_classes, open_records
 from fgtl.console import say
 from fgtl.data.bad_records import could_not_be_read
@@ -40,6 +42,7 @@ def main(config: Config) -> None:
     output = config.output or config.run_dir / "regions.npz"
     if output.suffix != ".npz":
         raise UsageError(f"--output={output} is no regions file's name.", expected="a name that ends in .npz.")
+    check_place(output)
     import_tensorflow()
     from fgtl.data.damage import damage_explained
     from fgtl.heads.classifier import load_classifier
@@ -82,4 +85,5 @@ def main(config: Config) -> None:
     say(f"{len(regions):,} regions of {len(seen):,} images, each has on average {shares} -> {output}")
     if lost:
         say(f"{len(seen):,} of {len(selection):,} images; {could_not_be_read(lost)}")
-    say(f"next: fgtl hits --regions {output} --records {records.folder}")
+    paths = (shlex.quote(str(path)) for path in (output, records.folder, output.with_name("hits.html")))
+    say("next: fgtl hits --regions {} --records {} --output {}".format(*paths))

@@ -57,6 +57,7 @@ class Classifier(keras.Model):
             "backbone": self.backbone.architecture,
             "input_size": self.backbone.input_size,
             "backbone_spec": self.backbone.spec,
+            "backbone_taps": self.backbone.get_config()["taps"],
             "head": name_of(self.head),
             "head_config": self.head.get_config(),
             "bn_decay": self.bn_decay,
@@ -64,7 +65,8 @@ class Classifier(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Classifier":
-        backbone = Backbone(config["backbone"], config["input_size"], config.get("backbone_spec"))
+        taps = config.get("backbone_taps", ())
+        backbone = Backbone(config["backbone"], config["input_size"], config.get("backbone_spec"), taps)
         head = HEADS[config["head"]].from_config(config["head_config"])
         return cls(backbone, head, config.get("bn_decay", 0.0))
 

@@ -13,9 +13,13 @@ class PluginKnobs(Knobs):
     num_selects: tuple[str, ...] = flag(
         (),
         "points kept of each level, shallow to deep: numbers, or shares such as 0.5; one for all levels; "
-        "default: 32, at most half of a level",
+        "default: 8/9 of each, 2/9 of the deepest, as published for CUB-200",
     )
-    plugin_taps: tuple[str, ...] = flag((), "the backbone's taps it stands on; default: the last four")
+    plugin_taps: tuple[str, ...] = flag(
+        (),
+        "the backbone's taps it stands on, its usual ones or those that fgtl backbones NAME --taps '*' lists; "
+        "default: the last four",
+    )
     plugin_upsample: str = flag(
         "auto",
         "from a level to the finer one: bilinear, any size; doubling, bilinear by 2 as published, else refused; points, "

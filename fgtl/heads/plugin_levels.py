@@ -12,6 +12,8 @@ from fgtl.errors import UsageError
 LEVELS, FEWEST_LEVELS = 4, 2
 # The combiner has a joint for each 32 kept points.
 POINTS_PER_JOINT = 32
+# Ninths of a level that are kept unless --num_selects says otherwise: of each but the deepest, and of the deepest.
+KEPT_SHARE, DEEPEST_SHARE = 8, 2
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,14 @@ def find_levels(taps_shape: Mapping[str, Sequence[int | None]] | None, wanted: S
     """The levels on a backbone's taps, shallow to deep.
 
     Args:
-        taps_shape: {name: (B, H, W, C) or (B, N, C)}, in any order: names count up with depth, as "p2" ... "p5" and
-            "block3" ... "block12" do.
-        wanted: names of taps; none for the last four, or as many as there are.
+        taps_shape: {name: (B, H, W, C) or (B, N, C)}, shallow to deep, as a backbone gives them.
+        wanted: names of taps, in any order; none for the last four, or as many as there are.
 
     Raises:
         UsageError: there is no tap of that name, there are fewer than two, or a size is not fixed.
     """
     shapes = dict(taps_shape or {})
-    has = ", ".join(f"{name} {'x'.join(map(str, shapes[name][1:]))}" for name in sorted(shapes, key=_depth)) or "none"
+    has = ", ".join(f"{name} {'x'.join(map(str, shapes[name][1:]))}" for name in shapes) or "none"
     unknown = [name for name in wanted if name not in shapes]
     if unknown or len(set(wanted)) < len(wanted):
         raise UsageError(
@@ -57,7 +58,8 @@ def find_levels(taps_shape: Mapping[str, Sequence[int | None]] | None, wanted: S
             + (f"the backbone has no tap {unknown[0]!r}." if unknown else "a tap is named twice."),
             expected=f"some of the backbone's taps: {has}.",
         )
-    names = sorted(wanted or shapes, key=_depth)[0 if wanted else -LEVELS :]
+    # In the network's order, which names do not tell: several taps may have one size.
+    names = [name for name in shapes if name in wanted] if wanted else list(shapes)[-LEVELS:]
     if len(names) < FEWEST_LEVELS:
         raise UsageError(
             f"The plug-in stands on {FEWEST_LEVELS} taps or more, but got {len(names)}; the backbone's taps are: {has}.",
@@ -65,11 +67,6 @@ def find_levels(taps_shape: Mapping[str, Sequence[int | None]] | None, wanted: S
             fix="Name more of them with --plugin_taps, or choose another backbone.",
         )
     return [_level(number, name, tuple(shapes[name])) for number, name in enumerate(names, 1)]
-
-
-def _depth(name: str) -> int:
-    number = re.search(r"\d+$", name)
-    return int(number[0]) if number else 0
 
 
 def _level(number: int, tap: str, shape: tuple[int | None, ...]) -> Level:
@@ -91,7 +88,7 @@ def kept_points(levels: Sequence[Level], wanted: Sequence[str]) -> list[int]:
     Args:
         levels: shallow to deep.
         wanted: a number ("2048") or a share of the level ("0.5", rounded down, at least one point) for each level, or
-            one for all; none for 32, or half of a level with fewer than 64 points.
+            one for all; none for eight ninths of each level and two ninths of the deepest.
 
     Raises:
         UsageError: naming the level: a level would keep all of its points (then nothing is dropped, and the loss of the
@@ -133,7 +130,13 @@ def _count(level: Level, word: str) -> int:
 
 
 def _usual(levels: Sequence[Level]) -> list[int]:
-    usual = [min(POINTS_PER_JOINT, level.points // 2) for level in levels]
+    """As published for CUB-200 (2048 of 2304 points, 512 of 576, 128 of 144, 32 of 144), for levels of any size.
+
+    Few points make two losses pull against each other: one wants the class out of the mean over all points of a level,
+    the other wants nothing from those that are dropped.
+    """
+    usual = [level.points * KEPT_SHARE // 9 for level in levels[:-1]]
+    usual.append(max(1, levels[-1].points * DEEPEST_SHARE // 9))
     if sum(usual) >= POINTS_PER_JOINT:
         return usual
     return [min(POINTS_PER_JOINT, level.points - 1) for level in levels]

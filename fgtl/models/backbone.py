@@ -4,7 +4,7 @@ A new backbone is one file in this folder that registers an `Architecture` under
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fgtl.errors import InputError
+from fgtl.errors import InputError, UsageError, did_you_mean
 from fgtl.models.taps import Tap, find_taps
 from fgtl.registry import Registry
 
@@ -28,9 +28,10 @@ class Architecture:
         smallest_size: pixels; below it some layer has nothing left to convolve.
         settle: called when the trunk is built and again when weights were loaded into it; most need nothing.
         keras_name: its name in keras.applications; empty when it is not from there.
-        taps: trunk -> its taps, shallow to deep, with their tensors; the default walks the graph.
-        features: (trunk, {tap name: tensor}) -> the vector (B, D), computed from the trunk's tensors; the default is
-            the mean of the deepest tap over its grid.
+        taps: trunk -> its taps, shallow to deep, with their tensors: the usual ones, and those that a backbone has only
+            when it is asked for them by name; the default walks the graph.
+        features: (trunk, {name of a usual tap: tensor}) -> the vector (B, D), computed from the trunk's tensors; the
+            default is the mean of the deepest one over its grid.
         publish: fills a trunk with the weights that come with the name (`weights="imagenet"`); None: keras.applications
             or nobody has them.
         spec: JSON-ready; what a scheme needs to build the same network where its source is no longer at hand. It is
@@ -55,6 +56,9 @@ class Architecture:
     fixed_size: bool = False
     resized: Callable[[np.ndarray, Any], np.ndarray] | None = None
 
+
+# So many names fit a message.
+_LISTED = 40
 
 BACKBONES: Registry[Architecture] = Registry("backbone", "fgtl.models")
 
@@ -82,28 +86,36 @@ def find_architecture(name: str, spec: Mapping[str, Any] | None = None) -> Archi
 class Backbone(keras.Model):
     """Images (B, S, S, 3) float32 RGB in 0..255 -> {"taps": {name: (B, H, W, C) or (B, N, C)}, "features": (B, D)}.
 
-    `features`, float32, is the mean of the deepest tap over its grid, unless the architecture has another rule.
-    Preprocessing is inside, so nobody can normalise twice. A saved model holds the name, the size and what the name's
-    scheme noted; loading builds the network anew and fills it.
+    `features`, float32, is the mean of the deepest usual tap over its grid, unless the architecture has another rule.
+    Preprocessing is inside, so nobody can normalise twice. A saved model holds the name, the size, what the name's
+    scheme noted and the taps that were asked for; loading builds the network anew and fills it.
 
     Args:
         name: a name in `BACKBONES`, or "scheme:what" with a scheme in `SCHEMES`.
         input_size: S in pixels; None for the size of the published weights.
         spec: of a saved model, see `Architecture`.
+        taps: names of taps to have besides the usual ones, in any order; usual ones may be among them.
 
     Attributes:
         architecture: the name it was built from.
         spec: what its scheme noted; empty for registered names.
         input_size: S.
-        taps: tuple of `Tap`, shallow to deep.
+        taps: tuple of `Tap`, shallow to deep: the usual ones and those that were asked for.
+        all_taps: tuple of `Tap`, shallow to deep: those, and what else could have been asked for.
         trunk: the network whose weight files can be loaded; shares its variables with the backbone.
 
     Raises:
-        UsageError: no backbone of that name.
+        UsageError: no backbone of that name, or it has no tap of a name.
         InputError: the size is too small for this backbone.
     """
 
-    def __init__(self, name: str, input_size: int | None = None, spec: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        input_size: int | None = None,
+        spec: Mapping[str, Any] | None = None,
+        taps: Sequence[str] = (),
+    ) -> None:
         architecture = find_architecture(name, spec)
         size = architecture.input_size if input_size is None else input_size
         if size < architecture.smallest_size:
@@ -114,22 +126,25 @@ class Backbone(keras.Model):
         trunk = architecture.trunk(size)
         if architecture.settle:
             architecture.settle(trunk)
-        taps = architecture.taps(trunk)
-        outputs: dict[str, Any] = {tap.name: tensor for tap, tensor in taps.items()}
-        if architecture.features:
-            outputs["features"] = architecture.features(trunk, outputs)
-        tapped = keras.Model(trunk.inputs[0], outputs, name="trunk")
+        tensors = architecture.taps(trunk)
+        expect_taps(taps, list(tensors), trunk, name)
+        had = [tap for tap in tensors if tap.usual or tap.name in taps]
+        usual: dict[str, Any] = {tap.name: tensors[tap] for tap in had if tap.usual}
+        asked = {tap.name: tensors[tap] for tap in had if not tap.usual}
+        vector = {"features": architecture.features(trunk, usual)} if architecture.features else {}
+        # Apart, because Keras lays out weights by the way from the outputs: what is asked for must not change their order.
+        tapped = keras.Model(trunk.inputs[0], [usual | vector, asked], name="trunk")
 
         image = keras.Input((size, size, 3), name="image", dtype="float32")
-        maps = tapped(architecture.preprocess(image))
-        vector = maps.pop("features", None)
-        # By name: Keras sorts the keys of a model's outputs, so the last one need not be the deepest.
-        features = mean_of_grid(maps[list(taps)[-1].name]) if vector is None else ops.cast(vector, "float32")
+        given, more = tapped(architecture.preprocess(image))
+        features = ops.cast(given["features"], "float32") if vector else mean_of_grid(given[list(usual)[-1]])
+        maps = {tap.name: (given if tap.usual else more)[tap.name] for tap in had}
         super().__init__(image, {"taps": maps, "features": features}, name=_layer_name(name))
         self.architecture = name
         self.spec = dict(architecture.spec)
         self.input_size = size
-        self.taps: tuple[Tap, ...] = tuple(taps)
+        self.taps: tuple[Tap, ...] = tuple(had)
+        self.all_taps: tuple[Tap, ...] = tuple(tensors)
         self.trunk = trunk
 
     @property
@@ -138,11 +153,35 @@ class Backbone(keras.Model):
         return self.output["features"].shape[-1]
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.architecture, "input_size": self.input_size, "spec": self.spec}
+        asked = [tap.name for tap in self.taps if not tap.usual]
+        return {"name": self.architecture, "input_size": self.input_size, "spec": self.spec, "taps": asked}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Backbone":
         return cls(**config)
+
+
+def expect_taps(wanted: Sequence[str], taps: Sequence[Tap], trunk: keras.Model, name: str) -> None:
+    """Raise UsageError unless all that are wanted are among the taps of the trunk of the backbone called `name`."""
+    names = [tap.name for tap in taps]
+    strange = next((one for one in wanted if one not in names), None)
+    if strange is None:
+        return
+    usual = ", ".join(tap.name for tap in taps if tap.usual)
+    more = [tap.name for tap in taps if not tap.usual]
+    # Those of a transformer are a few blocks, those of a convolutional network hundreds of layers.
+    by_name = (
+        f", and by name {', '.join(more)}"
+        if len(more) <= _LISTED
+        else ", and by its name each layer that gives a map (B, H, W, C), but for padding and names such as conv2d_7, "
+        "which Keras counts up"
+    )
+    is_layer = any(layer.name == strange for layer in trunk.layers)
+    raise UsageError(
+        f"{name} has no tap {strange!r}" + (": what its layer of that name gives cannot be one." if is_layer else "."),
+        expected=f"{usual or 'no tap by name'}{by_name if more else ''} (--plugin_taps; taps in Python).",
+        fix=f"{did_you_mean(strange, names)} fgtl backbones {name} --taps '*' lists all.".strip(),
+    )
 
 
 def mean_of_grid(grid: Any) -> Any:
@@ -155,6 +194,6 @@ def _layer_name(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)
 
 
-def build_network(name: str, input_size: int | None = None) -> Backbone:
+def build_network(name: str, input_size: int | None = None, taps: Sequence[str] = ()) -> Backbone:
     """A backbone with fresh weights; `fgtl.interop.pretrained.build_backbone` also loads some."""
-    return Backbone(name, input_size)
+    return Backbone(name, input_size, taps=taps)

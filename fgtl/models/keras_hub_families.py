@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import keras
 
-from fgtl.models.taps import Tap, find_taps, map_tap, nominal_stride
+from fgtl.models.taps import Tap, find_taps, map_tap, nominal_stride, with_layers
 
 # scale and offset of preprocessing: x * scale + offset for x in 0..255, one number or one per channel
 Scaling = tuple[Any, Any]
@@ -63,18 +63,19 @@ def block_taps(trunk: Any) -> dict[Tap, Any]:
 
 
 def _maps(trunk: Any, tensors: list[Any]) -> dict[Tap, Any]:
-    """The last of the (B, H, W, C) tensors at each stride, from 4 on."""
+    """The last of the (B, H, W, C) tensors at each stride, from 4 on; to be asked for, the maps of all layers."""
     size = trunk.inputs[0].shape[1]
     latest: dict[int, Any] = {}
     for tensor in tensors:
         # A gate is a map of one cell, and so may be the output of a network on a small image.
         if (len(tensor.shape) == 4 and tensor.shape[1] > 1) or tensor is tensors[-1]:
             latest[nominal_stride(size, tensor.shape[1])] = tensor
-    return {map_tap(latest[stride], stride): latest[stride] for stride in sorted(latest) if stride >= 4}
+    usual = {map_tap(latest[stride], stride): latest[stride] for stride in sorted(latest) if stride >= 4}
+    return with_layers(trunk, usual, {})
 
 
 class _BlockEnds(keras.layers.Layer):
-    """The embedded tokens of a ViT or DeiT -> the tokens after each of its blocks; the last normalised.
+    """The embedded tokens of a ViT or DeiT -> the tokens after each of its blocks, and the last ones normalised.
 
     KerasHub's encoder is one layer that returns the last only. This one shares its blocks.
     """
@@ -95,27 +96,37 @@ class _BlockEnds(keras.layers.Layer):
             # DeiT's blocks also return their attention, or None.
             tokens = tokens[0] if isinstance(tokens, tuple) else tokens
             ends.append(tokens)
-        return [*ends[:-1], self.norm(tokens)]
+        return [*ends, self.norm(tokens)]
 
 
 def vit_taps(trunk: Any) -> dict[Tap, Any]:
-    """The ends of the four quarters of the depth; the deepest after the final normalisation."""
+    """The ends of the four quarters of the depth; the deepest after the final normalisation.
+
+    To be asked for: "block1", "block2" ... of all other blocks, and the last one before the normalisation, such as
+    "block12_before_norm".
+    """
     encoder = next(layer for layer in trunk.layers if layer.name.endswith("_encoder"))
     prefix = encoder.input.shape[1] - math.prod(_patch_grid(trunk))
-    return _token_taps(trunk, _BlockEnds(encoder)(encoder.input), prefix)
+    *blocks, normalised = _BlockEnds(encoder)(encoder.input)
+    return _token_taps(trunk, blocks, normalised, prefix)
 
 
 def dino_taps(trunk: Any) -> dict[Tap, Any]:
     """As `vit_taps`; the tokens before the grid are the class token and the registers."""
     blocks = [trunk.pyramid_outputs[f"stage{index}"] for index in range(1, trunk.num_layers + 1)]
-    return _token_taps(trunk, [*blocks[:-1], trunk.outputs[0]], 1 + trunk.num_register_tokens)
+    return _token_taps(trunk, blocks, trunk.outputs[0], 1 + trunk.num_register_tokens)
 
 
-def _token_taps(trunk: Any, blocks: list[Any], prefix: int) -> dict[Tap, Any]:
+def _token_taps(trunk: Any, blocks: list[Any], normalised: Any, prefix: int) -> dict[Tap, Any]:
     depth, grid = len(blocks), _patch_grid(trunk)
     stride = trunk.inputs[0].shape[1] // grid[0]
-    ends = sorted({math.ceil(depth * quarter / 4) for quarter in (1, 2, 3, 4)})
-    return {Tap(f"block{end}", stride, blocks[end - 1].shape[-1], grid, prefix): blocks[end - 1] for end in ends}
+    usual = {f"block{math.ceil(depth * quarter / 4)}" for quarter in (1, 2, 3, 4)}
+    tensors = {f"block{number}": block for number, block in enumerate(blocks[:-1], 1)}
+    tensors |= {f"block{depth}_before_norm": blocks[-1], f"block{depth}": normalised}
+    return {
+        Tap(name, stride, tensor.shape[-1], grid, prefix, usual=name in usual): tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _patch_grid(trunk: Any) -> tuple[int, int]:
@@ -126,7 +137,7 @@ def _patch_grid(trunk: Any) -> tuple[int, int]:
 
 
 class _StageEnds(keras.layers.Layer):
-    """Swin's tokens -> the tokens at the end of each stage, before its patches are merged; the last normalised.
+    """Swin's tokens -> the tokens of each stage before and after its patches are merged, and the last ones normalised.
 
     One layer, because the blocks of different stages have the same names, which a graph of layers may not.
     """
@@ -141,22 +152,35 @@ class _StageEnds(keras.layers.Layer):
         for stage in self.stages:
             for block in stage.blocks:
                 tokens = block(tokens, training=training)
-            ends.append(tokens)
             if stage.downsample:
+                ends.append(tokens)
                 rows, columns = stage.input_resolution
                 tokens = stage.downsample(tokens, H=rows, W=columns)
-        return [*ends[:-1], self.norm(tokens)]
+            ends.append(tokens)
+        return [*ends, self.norm(tokens)]
 
 
 def swin_taps(trunk: Any) -> dict[Tap, Any]:
-    """Each stage before its patches are merged, as (B, H, W, C); the deepest after the final normalisation."""
+    """Each stage before its patches are merged, as (B, H, W, C); the deepest after the final normalisation.
+
+    To be asked for: "stage1" ... "stage4", what the stages of the published network give: the merged patches, and of
+    the last stage the map before the normalisation.
+    """
     size = trunk.inputs[0].shape[1]
-    ends = _StageEnds(trunk)(trunk.get_layer("pos_drop").output)
-    taps = {}
-    for index, (stage, end) in enumerate(zip(trunk.stages, ends, strict=True)):
+    shapes: list[tuple[str, tuple[int, int, int]]] = []
+    for number, stage in enumerate(trunk.stages, 1):
         rows, columns = stage.input_resolution
-        tensor = keras.layers.Reshape((rows, columns, stage.dim), name=f"grid_{index}")(end)
-        taps[map_tap(tensor, nominal_stride(size, rows))] = tensor
+        own = "", (rows, columns, stage.dim)
+        if stage.downsample:
+            shapes += [own, (f"stage{number}", (rows // 2, columns // 2, 2 * stage.dim))]
+        else:
+            shapes += [(f"stage{number}", own[1]), own]
+    taps = {}
+    ends = _StageEnds(trunk)(trunk.get_layer("pos_drop").output)
+    for (name, shape), end in zip(shapes, ends, strict=True):
+        tensor = keras.layers.Reshape(shape, name=name or f"grid_{len(taps)}")(end)
+        tap = map_tap(tensor, nominal_stride(size, shape[0]))
+        taps[replace(tap, name=name, usual=False) if name else tap] = tensor
     return taps
 
 

@@ -131,7 +131,9 @@ def _facts_of(path: Path) -> dict[str, Any]:
             raise DataError(
                 f"{file} does not exist.",
                 expected=f"{path.name} and {beside.name} side by side; the .json is written last.",
-                fix="" if file == path else "The regions were not finished. " + _AGAIN,
+                fix="`fgtl regions --run_dir RUN` writes them."
+                if file == path
+                else f"They were not finished. {_AGAIN}",
             )
     facts = read_json(beside)
     schema = facts.get("schema") if isinstance(facts, dict) else None

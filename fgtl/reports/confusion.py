@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
+from fgtl.console import table
 from fgtl.reports.figures import BAD, GOOD, INK, MUTED, shorten, single_axes, styled
 from fgtl.reports.metrics import Evaluation
 
@@ -45,6 +46,13 @@ def confusion_matrix(evaluation: Evaluation, *, together: bool = False, title: s
     _name_axes(axes, names)
     axes.set_title(title, loc="left", fontsize=10, color=INK)
     return figure
+
+
+def confused_text(evaluation: Evaluation, most: int = 5) -> str:
+    """A table of the most frequent mistakes for the terminal; "" where there is none."""
+    names = [one.name for one in evaluation.per_class]
+    pairs = [[names[one.true], names[one.predicted], f"{one.images:,}"] for one in evaluation.most_confused(most)]
+    return table(["most confused: true", "predicted", "images"], pairs) if pairs else ""
 
 
 def look_alike_order(confusion: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Contact sheet: many records of a record set side by side, with their class names; and which ones to show."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,9 +96,14 @@ def labels_named(word: str, names: Sequence[str]) -> list[int]:
         raise UsageError(
             f"No class is called {word!r}.",
             expected=f"the name, the label (0 to {len(names) - 1:,}) or a part of the names of some classes.",
-            fix=did_you_mean(word, names),
+            fix=did_you_mean(word, names) or did_you_mean(word.title(), _words(names)),
         )
     return found
+
+
+def _words(names: Sequence[str]) -> list[str]:
+    """What class names such as "002.Laysan_Albatross" are made of: any of it names a class."""
+    return sorted({part.title() for name in names for part in re.findall(r"[^\W\d_]{3,}", name)})
 
 
 def draw_sheet(tiles: Iterable[Tile], *, count: int, columns: int = 8) -> Image.Image:

@@ -22,6 +22,12 @@ class History:
         points = [(line["epoch"], line[name]) for line in self.lines if _is_finite(line.get(name))]
         return tuple(np.array(points, np.float64).reshape(-1, 2).T)  # type: ignore[return-value]
 
+    @property
+    def trained_terms(self) -> int:
+        """How many losses, weight decay among them, are added up in "train/loss"."""
+        names = {name for line in self.lines for name in line if name.startswith("train/")}
+        return len(names - {"train/loss", "train/top1"})
+
     def phase_starts(self) -> list[tuple[float, str]]:
         """(epoch, phase) of the first line of each phase after the first."""
         starts = []

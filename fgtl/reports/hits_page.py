@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fgtl.reports.figures import to_svg
 from fgtl.reports.headline import percent
-from fgtl.reports.hits_pictures import HitPicture, picture_uri
+from fgtl.reports.hits_pictures import MOST_BOXES, HitPicture, picture_uri
 from fgtl.reports.hits_plots import curves, part_panels
 from fgtl.reports.hits_rows import ALL_PARTS, DECIDING, HOW, OBJECT, SUMMARY_HEADER, HitsTable, summary_cells
 from fgtl.reports.pages import environment
@@ -36,6 +36,7 @@ def as_html(found: HitsTable, pictures: Sequence[HitPicture], name: str) -> str:
             header=SUMMARY_HEADER,
             rows=summary_cells(found),
             how=HOW,
+            most=min(found.ks[-1], MOST_BOXES),
             shown=shown,
         )
     )
@@ -50,5 +51,5 @@ def _tiles(found: HitsTable) -> list[tuple[str, str, str]]:
             row = rows[0] if kind == OBJECT else rows[-1]
             baselines = {"random": row.random, "another image's": row.other, "centre": row.centre}
             note = ", ".join(f"{name} {percent(rate.value)}" for name, rate in baselines.items() if rate)
-            tiles.append((f"{title}, k = {row.k}", percent(row.regions.value), note))
+            tiles.append((f"{title}, k\u00a0=\u00a0{row.k}", percent(row.regions.value), note))
     return tiles

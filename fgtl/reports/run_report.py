@@ -26,6 +26,7 @@ REPORT = "report.html"
 _MISTAKES = 12
 # Up to so many classes a second order of the confusion matrix shows nothing new.
 _FEW = 8
+_TWO_LOSSES = "Training: all that is trained on, weight decay too; validation: log loss of the answer alone."
 _THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -106,6 +107,8 @@ def _curves(run: RunFiles) -> list[Plot]:
         if any(len(history.series(f"{part}/{measure}")[0]) for part in ("train", "validation")):
             figure = plots.curve(history, measure, label, best_epoch=best)
             caption = f"Kept: epoch {run.best['epoch']:g}, the best on validation." if run.best else ""
+            if measure == "loss" and history.trained_terms > 1:
+                caption = f"{caption} {_TWO_LOSSES}".strip()
             found.append(Plot(title, caption, to_svg(figure, f"{title} over {history.lines[-1]['epoch']:.3g} epochs")))
     if len(history.series("learning_rate")[0]):
         svg = to_svg(plots.rate_curve(history), "Learning rate over the epochs")

@@ -14,6 +14,7 @@ from fgtl.data.records import Selection
 from fgtl.errors import FgtlError, UsageError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.head import HEADS, Head
+from fgtl.heads.plugin import PluginHead
 from fgtl.heads.plugin_knobs import PluginKnobs
 from fgtl.interop.pretrained import build_backbone
 from fgtl.models.batch_norms import slowest_decay
@@ -38,14 +39,16 @@ def build_classifier(
     """The backbone with its weights and a fresh head, or both from another run, in the strategy's scope.
 
     Raises:
-        UsageError: no such backbone or head, or one that has not what a knob asks for.
+        UsageError: no such backbone, tap or head, or one that has not what a knob asks for.
         DataError: weights or a run that cannot be loaded or do not fit.
     """
     # The head first: it is quick to refuse.
     with scope_of(strategy):
         head = _fresh_head(knobs, len(class_names))
         weights = knobs.weights if knobs.init_run is None else "none"
-        model = Classifier(build_backbone(knobs.backbone, weights, knobs.image_size), head, knobs.bn_decay)
+        taps = knobs.plugin_taps if isinstance(head, PluginHead) else ()
+        backbone = build_backbone(knobs.backbone, weights, knobs.image_size, taps)
+        model = Classifier(backbone, head, knobs.bn_decay)
         if knobs.init_run is not None:
             load_init(
                 model,

@@ -48,12 +48,12 @@ class HeatPictures:
         if self.heat.has_points:
             kept = [Panel(self._kept(photo, level), _counted(level)) for level in levels]
             title = "Kept points: what is dark was dropped"
-            rows.append(Row(title, [*kept, Panel(self._kept(photo), "the more levels, the lighter")]))
+            rows.append(Row(title, [*kept, Panel(self._kept(photo), "lighter: more levels")]))
             maps = [Panel(self._class(photo, level), f"largest {level.class_map.max():.3g}") for level in levels]
             title = f"Probability of {self.class_names[self.heat.label]} at each point"
             rows.append(Row(title, [*maps, Panel(self._class(photo), "mean")], self.heat.largest))
         energies = [Panel(self._energy(photo, level)) for level in levels]
-        title = "Energy of the taps, of no class in particular: sum of what is above 0 over the channels, each map by its range"
+        title = "Energy of the taps, whatever the class: positive values summed over channels, each map by its range"
         rows.append(Row(title, [*energies, Panel(self._energy(photo), self._weights())], 1.0))
         return heat_sheet(photo, self.name, self._lines(), [*map(self._column, levels), ("all levels", "")], rows)
 
@@ -83,7 +83,9 @@ class HeatPictures:
         shown = {"predicted": self.heat.probabilities}
         columns = {level.name for level in self.heat.levels} | {FUSED}
         shown |= {name: rows for name, rows in self.heat.heads.items() if name not in columns}
-        return [f"{name}: {_said(rows, self.class_names)}" for name, rows in shown.items()]
+        lines = [f"{name}: {_said(rows, self.class_names)}" for name, rows in shown.items()]
+        cut = not self.heat.seen_on(self.heat.size).all()
+        return [*lines, "The pale border is cut off before the network looks."] if cut else lines
 
     def _column(self, level: LevelHeat) -> tuple[str, str]:
         rows, columns = level.grid.grid
@@ -94,7 +96,7 @@ class HeatPictures:
 
     def _weights(self) -> str:
         shares = ":".join(str(2**place) for place in reversed(range(len(self.heat.levels))))
-        return f"{shares}{f', from {self.threshold:g}' if self.threshold else ''}"
+        return f"{shares}, from {self.threshold:g}" if self.threshold else f"weights {shares}"
 
 
 def _size(photo: Image.Image) -> tuple[int, int]:

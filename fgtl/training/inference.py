@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fgtl.console import Progress
 from fgtl.data.image_files.policy import BadImage, ImagePolicy, OddImages, store
+from fgtl.data.manifest import MANIFEST
 from fgtl.data.many_views import View, views_named
 from fgtl.data.pool import usable_cores
 from fgtl.data.views import loose_batches
@@ -60,6 +61,9 @@ class RunPredictor:
         heads: what each head says too.
         allow_saved_models: see `load_classifier`.
 
+    Attributes:
+        result: the head that the run predicts with, where `heads` were asked for; else "".
+
     Raises:
         UsageError: `heads` of a run whose head is one.
     """
@@ -80,7 +84,7 @@ class RunPredictor:
         self._looks = views_named(views, run.view_knobs().kept_share)
         self._knobs = run.view_knobs(eval_batch_size=batch_size, **_share_of_machine(len(self._looks)))
         model = load_classifier(run.model, allow_saved_models)
-        self._heads, self._result = (head_names(model), result_name(model)) if heads else ((), "")
+        self._heads, self.result = (head_names(model), result_name(model)) if heads else ((), "")
         self._predict = tf.function(partial(probabilities_of_each, model) if heads else model.probabilities)
 
     def __call__(self, paths: Sequence[Path]) -> Iterator[ImagePrediction]:
@@ -111,7 +115,7 @@ class RunPredictor:
         if not self._heads:
             return ImagePrediction(path, row, self._names)
         heads = by_head(self._heads, row)
-        return ImagePrediction(path, heads[self._result], self._names, heads=heads)
+        return ImagePrediction(path, heads[self.result], self._names, heads=heads)
 
     def _read(self, path: Path) -> "bytes | _Problem":
         try:
@@ -146,12 +150,18 @@ def find_images(names: Iterable[str]) -> list[Path]:
     """Files as given, folders searched for image files (by ending, sorted, hidden ones left out).
 
     Raises:
-        UsageError: a name that is not there, or a folder without images.
+        UsageError: a name that is not there, a folder without images, or a record set.
     """
     found: list[Path] = []
     for name in names:
         path = Path(name).expanduser()
         if path.is_dir():
+            if (path / MANIFEST).is_file() and any(path.glob("index-*.npz")):
+                raise UsageError(
+                    f"{path} is a record set.",
+                    expected="images and folders of images.",
+                    fix="fgtl evaluate takes record sets; fgtl heat takes ids of their images.",
+                )
             inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_ENDINGS and file.is_file())
             inside = [file for file in inside if not any(part.startswith(".") for part in file.relative_to(path).parts)]
             if not inside:

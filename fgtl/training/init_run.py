@@ -9,6 +9,7 @@ import numpy as np
 from fgtl.errors import DataError
 from fgtl.heads.classifier import Classifier, load_classifier
 from fgtl.heads.head import name_of
+from fgtl.heads.plugin import PluginHead
 from fgtl.interop.matching import expect_same_order
 from fgtl.models.backbone import Architecture, find_architecture
 from fgtl.training.run import Run
@@ -80,6 +81,8 @@ def _check_head(model: Classifier, source: Classifier, folder: Path) -> None:
             f"--init_run={folder} has the head {there}, not {name}.",
             fix="Add --noinit_head: then only the backbone starts from it.",
         )
+    if isinstance(model.head, PluginHead):
+        _check_kept(model.head, source.head, folder)
     found = _by_path(source.head)
     for path, variable in _by_path(model.head).items():
         sizes = [tuple(weight.shape) for weight in (variable, found.get(path, variable))]
@@ -90,6 +93,17 @@ def _check_head(model: Classifier, source: Classifier, folder: Path) -> None:
                 fix="Give the head's knobs and the --image_size of that run, or add --noinit_head: then only the "
                 "backbone starts from it.",
             )
+
+
+def _check_kept(head: PluginHead, source: PluginHead, folder: Path) -> None:
+    """How many points are kept is in the combiner's weights; by default it follows the input size."""
+    here, there = (",".join(map(str, one.kept)) for one in (head, source))
+    if here != there:
+        raise DataError(
+            f"--init_run={folder} keeps {there} points of its levels, here {here} are to be kept.",
+            expected="the same: the combiner has learned weights for each of them.",
+            fix=f"Give --num_selects={there}, or add --noinit_head: then only the backbone starts from it.",
+        )
 
 
 def _check_classes(run: Run, class_names: Sequence[str]) -> None:

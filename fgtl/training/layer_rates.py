@@ -47,14 +47,17 @@ def rate_factors(model: Any, trains: str, knobs: OptimizerKnobs) -> tuple[float,
 def depths(backbone: Backbone) -> dict[int, int]:
     """{id(variable): depth} of a backbone's trainable variables.
 
-    The taps divide the network: depth 1 is what only the deepest tap needs and what follows it, depth 2 what the next
+    The usual taps divide the network: depth 1 is what only the deepest tap needs and what follows it, depth 2 what the next
     shallower tap needs, and so on. A ResNet has five depths, stem and stages. A ViT is tapped at its quarters and has
     four, of several blocks each: the decay that a paper gives for each block is to be raised to that number.
     """
     trunk = backbone.get_layer("trunk")
     found: dict[int, int] = {}
-    for place, tap in enumerate(backbone.taps):
-        needed = keras.Model(trunk.input, trunk.output[tap.name])
+    usual, _ = trunk.output
+    # Those alone, so that a decay means the same whatever else is asked for.
+    taps = [tap for tap in backbone.taps if tap.usual]
+    for place, tap in enumerate(taps):
+        needed = keras.Model(trunk.input, usual[tap.name])
         for variable in needed.trainable_variables:
-            found.setdefault(id(variable), len(backbone.taps) - place)
+            found.setdefault(id(variable), len(taps) - place)
     return {id(variable): found.get(id(variable), 1) for variable in backbone.trainable_variables}

@@ -59,8 +59,7 @@ class ScheduleKnobs(Knobs):
     head_learning_rate: float = flag(3e-3, "the highest rate while only the head is trained", low=0)
     schedule: str = flag(
         "cosine",
-        "curve of the rate; staircase and polynomial use epochs_per_decay, cosine the phase's length; late_cosine, the "
-        "plug-in's: a cosine that begins after the warm-up, as long as the phase, so that its end is cut off",
+        "curve of the rate; cosine ends with the phase, late_cosine (the plug-in's) a warm-up later; others: epochs_per_decay",
         choices=("fixed", "staircase", "polynomial", "cosine", "late_cosine"),
     )
     epochs_per_decay: float = flag(10.0, "epochs between the stairs, or until the polynomial ends", low=1e-6)

@@ -1,7 +1,7 @@
 """A small drawn record set and a finished run on it, made once for the tests of all verbs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,3 +56,20 @@ def bright_run(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
     with bright_networks():
         yield save_run(tmp_path_factory.mktemp("bright") / "run", bright_classifier(4), RecordSet.open(records))
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Run a command that must be refused: a message of what came, what was expected and what to do; no traceback."""
+
+    def check(arguments: list[str], *expected: str) -> None:
+        capsys.readouterr()
+        code = main(arguments)
+        printed = capsys.readouterr().err
+        for text in expected:
+            assert text in printed
+        said = [line for line in printed.splitlines() if line.startswith(("fgtl ", "  "))]
+        assert code in (2, 3) and said[0].startswith("fgtl ") and "Traceback" not in printed
+        assert len(said) > 1, "what was expected, or how to mend it"
+
+    return check

@@ -70,3 +70,21 @@ def test_one_in_detail_has_the_grids_at_the_size_that_was_asked_for(capsys):
 def test_what_cannot_be_meant_is_a_usage_error(arguments, message, capsys):
     assert main(["backbones", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_taps_to_be_asked_for_are_listed_by_a_pattern(capsys):
+    assert main(["backbones", "mobilenet_v2", "--input_size", "64"]) == 0
+    told = capsys.readouterr().out
+    assert "or of 149 others (--taps PATTERN lists them)" in told and "block_12_add" not in told
+    assert main(["backbones", "mobilenet_v2", "--input_size", "64", "--taps", "block_1?_add"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    names = [row[0] for row in rows[rows.index(["tap", "stride", "grid", "channels", "tokens", "before", "it"]) + 1 :]]
+    assert names == [
+        "p2",
+        "p3",
+        *(f"block_{n}_add" for n in (11, 12)),
+        "p4",
+        *(f"block_{n}_add" for n in (14, 15)),
+        "p5",
+    ]
+    assert ["block_12_add", "16", "4x4", "96", "0"] in rows

@@ -201,7 +201,7 @@ def test_a_file_that_is_no_image_is_named_with_exit_3(
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [([], "missing"), (["/no/such.jpg"], "/no/such.jpg"), (["--output=x.xlsx", "a.jpg"], ".csv or .json")],
+    [([], "missing"), (["/no/such.jpg"], "/no/such.jpg"), (["--output=x.xlsx", "a.jpg"], "one of .csv, .json")],
 )
 def test_wrong_use_exits_2(
     finished_run: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]

@@ -16,6 +16,8 @@ from fgtl.commands.train import Config
 from fgtl.commands.train_checks import started_from
 from fgtl.errors import UsageError
 from fgtl.heads.plugin import PluginHead
+from fgtl.heads.plugin_levels import find_levels
+from fgtl.models.backbone import build_network
 from fgtl.models.facts import FACTS
 from fgtl.training.plan import plan_training
 from fgtl.training.run import Run
@@ -149,41 +151,67 @@ def test_the_plug_in_papers_recipes_have_its_rates_its_augmentation_and_its_deca
     assert (config.head, config.dropout, config.label_smoothing, config.mode) == ("plugin", None, 0, "all")
 
 
+# The published shapes (Chou et al. 2022, FGVC-PIM) of the taps that are not a backbone's usual ones.
+PUBLISHED: dict[str, list[tuple[int, ...]]] = {
+    "plugin_swin_large_384": [(48, 48, 384), (24, 24, 768), (12, 12, 1536), (12, 12, 1536)],
+    "plugin_vit_base_448": [(785, 768)] * 4,
+    "plugin_efficientnet_b7_448": [(28, 28, 160), (28, 28, 224), (14, 14, 384), (14, 14, 640)],
+}
+# KerasHub's presets and the networks that they are weights of.
+WITHOUT_DOWNLOAD = {
+    "keras_hub:swin_large_patch4_window12_384": "keras_hub:swin_large_384",
+    "keras_hub:vit_base_patch16_224_imagenet21k": "keras_hub:vit_base_16",
+}
+
+
 def tap_shapes(config: Config) -> dict[str, tuple[int | None, ...]]:
-    """What the taps of a recipe's backbone are at its size, from the table of backbones."""
-    # KerasHub's preset and the network that it is the weights of.
-    networks = {"swin_large_patch4_window12_384": "swin_large_384", "vit_base_patch16_224_imagenet21k": "vit_base_16"}
-    scheme, _, name = config.backbone.rpartition(":")
-    facts = FACTS[f"{scheme}:{networks[name]}" if scheme else name]
+    """What the usual taps of a recipe's backbone are at its size, from the table of backbones."""
+    facts = FACTS[WITHOUT_DOWNLOAD.get(config.backbone, config.backbone)]
     found: dict[str, tuple[int | None, ...]] = {}
-    for place, (stride, channels) in enumerate(tuple(map(int, tap.split("x"))) for tap in facts.taps.split()):
+    for stride, channels in (tuple(map(int, tap.split("x"))) for tap in facts.taps.split()):
         cells = config.image_size // stride
-        tokens = "vit" in name
-        shape = (cells**2 + 1, channels) if tokens else (cells, cells, channels)
-        found[f"block{3 * place + 3}" if tokens else f"p{stride.bit_length() - 1}"] = (None, *shape)
+        found[f"p{stride.bit_length() - 1}"] = (None, cells, cells, channels)
     return found
 
 
 @pytest.mark.parametrize(
     ("name", "points", "kept"),
     [
-        ("plugin_swin_large_384", [9216, 2304, 576, 144], [2048, 512, 128, 32]),
+        ("plugin_swin_large_384", [2304, 576, 144, 144], [2048, 512, 128, 32]),
         ("plugin_resnet50_448", [12544, 3136, 784, 196], [32] * 4),
         ("plugin_vit_base_448", [785] * 4, [32] * 4),
-        ("plugin_efficientnet_b7_448", [12544, 3136, 784, 196], [32] * 4),
-        ("plugin_mobilenet_v2_160", [1600, 400, 100, 25], [32, 32, 32, 12]),
-        ("plugin_synth_birds", [2304, 576, 144, 36], [32, 32, 32, 18]),
+        ("plugin_efficientnet_b7_448", [784, 784, 196, 196], [32] * 4),
+        ("plugin_mobilenet_v2_160", [1600, 400, 100, 25], [1422, 355, 88, 5]),
+        ("plugin_synth_birds", [2304, 576, 144, 36], [2048, 512, 128, 8]),
     ],
 )
 def test_the_plug_in_of_a_recipe_fits_its_backbone_at_its_size(name: str, points: list[int], kept: list[int]) -> None:
     config = by_recipe(f"--recipe={name}")
-    shapes = tap_shapes(config)
+    shapes = (
+        {tap: (None, *shape) for tap, shape in zip(config.plugin_taps, PUBLISHED[name], strict=True)}
+        if config.plugin_taps
+        else tap_shapes(config)
+    )
     # The shapes alone are enough to build it; as narrow as can be, because it takes up to 40 million weights.
     head = PluginHead(2, replace(config, fpn_size=4))
     head.build(shapes)
     assert ([level.points for level in head.levels], head.kept) == (points, kept)
     taps = {tap: keras.KerasTensor((None, *shape[1:])) for tap, shape in shapes.items()}
     assert head.compute_output_spec(taps, None)["combiner"].shape == (None, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_taps_that_a_recipe_names_have_the_published_shapes(name: str) -> None:
+    """Of the real networks: up to a gigabyte of weights."""
+    config = by_recipe(f"--recipe={name}")
+    architecture = WITHOUT_DOWNLOAD.get(config.backbone, config.backbone)
+    if architecture.startswith("keras_hub:"):
+        pytest.importorskip("keras_hub")
+    backbone = build_network(architecture, config.image_size, config.plugin_taps)
+    levels = find_levels({tap: tensor.shape for tap, tensor in backbone.output["taps"].items()}, config.plugin_taps)
+    assert [level.tap for level in levels] == list(config.plugin_taps)
+    assert [tuple(backbone.output["taps"][tap].shape[1:]) for tap in config.plugin_taps] == PUBLISHED[name]
 
 
 def test_every_plug_in_recipe_is_among_those_that_were_built() -> None:
@@ -202,7 +230,8 @@ def test_the_page_about_recipes_names_all_of_them_and_flags_that_exist() -> None
     # In the table the first column is the original's; everything else on the page is ours.
     ours = "\n".join(line.partition(" | ")[2] if line.startswith("| `--") else line for line in page.splitlines())
     ours = ours.partition("Of `eval.py`")[0]
-    flags = {field.name for field in dataclasses.fields(Config)} | {"flagfile"}
+    # `fgtl backbones NAME --taps` lists what --plugin_taps takes.
+    flags = {field.name for field in dataclasses.fields(Config)} | {"flagfile", "taps"}
     named = set(re.findall(r"(?<!\w)--([a-z]\w+)", ours))
     assert {name for name in named if name not in flags and name.removeprefix("no") not in flags} == set()
 

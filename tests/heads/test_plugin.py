@@ -52,12 +52,12 @@ def small_head(knobs: PluginKnobs = SMALL, **arguments: Any) -> PluginHead:
 @pytest.mark.parametrize(
     ("taps", "classes", "size", "selects", "expected"),
     [
-        (RESNET, 200, 512, (), (7_542_528, 1_465_120, 498_146)),
-        (VIT, 200, 512, (), (3_937_280, 1_465_120, 498_146)),
-        (EFFICIENTNET, 200, 512, (), (1_357_184, 1_465_120, 498_146)),
+        (RESNET, 200, 512, ("32",), (7_542_528, 1_465_120, 498_146)),
+        (VIT, 200, 512, ("32",), (3_937_280, 1_465_120, 498_146)),
+        (EFFICIENTNET, 200, 512, ("32",), (1_357_184, 1_465_120, 498_146)),
         (SWIN, 200, 1536, CUB, (13_367_232, 10_685_216, 4_090_317)),
         (SWIN, 555, 1536, NABIRDS, (13_367_232, 12_867_756, 4_404_812)),
-        (SWIN, 10, 512, (), (9_037_760, 1_075_240, 400_676)),
+        (SWIN, 10, 512, ("32",), (9_037_760, 1_075_240, 400_676)),
     ],
 )
 def test_pyramid_classifiers_and_combiner_have_the_published_numbers_of_weights(
@@ -111,9 +111,9 @@ def test_the_combiner_has_the_published_number_of_weights_part_by_part() -> None
     ("taps", "size", "selects", "points", "dropped"),
     [
         # Acceptance A1 to A4.
-        (RESNET, 512, (), (12544, 3136, 784, 196), (12512, 3104, 752, 164)),
-        (VIT, 512, (), (785,) * 4, (753,) * 4),
-        (EFFICIENTNET, 512, (), (784, 784, 196, 196), (752, 752, 164, 164)),
+        (RESNET, 512, ("32",), (12544, 3136, 784, 196), (12512, 3104, 752, 164)),
+        (VIT, 512, ("32",), (785,) * 4, (753,) * 4),
+        (EFFICIENTNET, 512, ("32",), (784, 784, 196, 196), (752, 752, 164, 164)),
         (SWIN, 1536, CUB, (2304, 576, 144, 144), (256, 64, 16, 112)),
     ],
 )

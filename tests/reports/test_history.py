@@ -34,6 +34,13 @@ def test_null_and_not_a_number_are_no_points(tmp_path):
     assert read_history(path).series("a")[1].tolist() == [1.5]
 
 
+def test_the_losses_that_are_added_up_are_counted(tmp_path):
+    two = {"train/loss": 3.0, "train/top1": 0.1, "train/cross_entropy": 2.0, "train/weight_decay": 1.0}
+    path = write(tmp_path / "m", [line(1, **two), line(2, learning_rate=0.1), line(3, **{"validation/loss": 1.0})])
+    assert read_history(path).trained_terms == 2
+    assert read_history(write(tmp_path / "none", [line(1, a=1.0)])).trained_terms == 0
+
+
 def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path):
     path = write(tmp_path / "m", [line(1, a=1.0)])
     path.write_text(path.read_text() + '{"step": 2, "ep')
