@@ -175,7 +175,7 @@ def swin_taps(trunk: Any) -> dict[Tap, Any]:
             shapes += [own, (f"stage{number}", (rows // 2, columns // 2, 2 * stage.dim))]
         else:
             shapes += [(f"stage{number}", own[1]), own]
-    taps = {}
+    taps: dict[Tap, Any] = {}
     ends = _StageEnds(trunk)(trunk.get_layer("pos_drop").output)
     for (name, shape), end in zip(shapes, ends, strict=True):
         tensor = keras.layers.Reshape(shape, name=name or f"grid_{len(taps)}")(end)

@@ -178,6 +178,8 @@ def _rates(facts: Facts, choice: Choice) -> None:
             choice.set("a linear head on frozen features", head_learning_rate=3e-3, weight_decay=1e-3)
         return
     choice.set(why + "; a tenth of it behind --init_run" * facts.goes_on, learning_rate=float(f"{rate:.3g}"))
+    if choice.plugin and facts.pretrained and not facts.goes_on:
+        choice.set("much of the plug-in begins from nothing", head_rate=5.0)
     if choice["mode"] == "head_then_all":
         choice.set("for the head alone", head_learning_rate=1e-3 if choice.plugin else 3e-3)
     few = facts.pretrained and facts.images < 20_000 and not choice.plugin

@@ -237,6 +237,9 @@ def test_the_plug_in_keeps_its_own_dropout_and_starts_slower(images: int) -> Non
     assert "dropout" not in plugin
     assert Config.from_given({**plugin, "head": "plugin"}).dropout is None
     assert plugin["head_learning_rate"] < linear["head_learning_rate"]
+    # Where all is trained its weights are the new ones; behind another run's head nothing is new.
+    assert plugin.get("head_rate", 1) == (5 if plugin["mode"] == "head_then_all" else 1) and "head_rate" not in linear
+    assert "head_rate" not in chosen(replace(facts, goes_on=True), head="plugin")
     assert (plugin["fpn_size"], "fpn_size" in linear) == (128, False)
     assert "fpn_size" not in chosen(replace(facts, on_gpu=True), head="plugin")
     assert chosen(facts, head="plugin", fpn_size=64).keys() == plugin.keys() - {"fpn_size"}

@@ -336,7 +336,7 @@ def test_the_plugin_module_takes_a_record_set_and_a_backbone(notebooks: Notebook
     words |= {"FGTL_IMAGE_SIZE": "96", "FGTL_EPOCHS": "1", "FGTL_OUTPUT": str(tmp_path / "out")}
     book = notebooks.run("plugin_module", **words)
     found = json.loads((tmp_path / "out" / "plugin_module.json").read_text())
-    assert found["levels"] == [["p2", 576, 32], ["p3", 144, 32], ["p4", 36, 18], ["p5", 9, 4]]
+    assert found["levels"] == [["p2", 576, 11], ["p3", 144, 11], ["p4", 36, 11], ["p5", 9, 4]]
     assert found["hits"] is None
     assert any("has no annotated parts" in text for text in printed(book))
     assert len(pictures(book)) == 5
