@@ -14,12 +14,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+ON_JAX = {"model_time.py", "plugin_jax.py"}
 RATIO = re.compile(r"^RATIO (\S+) (\S+) goal (\S+)$", re.MULTILINE)
 
 
 def programs() -> list[Path]:
-    """All benchmark programs: the files here that are run by themselves, but this one, and one without its device."""
-    left_out = {Path(__file__).name} | (set() if _jax_has_a_gpu() else {"model_time.py"})
+    """All benchmark programs: the files here that are run by themselves, but this one, and those without their device."""
+    left_out = {Path(__file__).name} | (set() if _jax_has_a_gpu() else ON_JAX)
     files = (path for path in Path(__file__).parent.glob("*.py") if path.name not in left_out)
     return sorted(path for path in files if '__name__ == "__main__"' in path.read_text(encoding="utf-8"))
 

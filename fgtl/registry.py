@@ -17,7 +17,8 @@ class Registry(Generic[T]):
     Args:
         noun: what the entries are, for messages ("backbone").
         packages: dotted packages whose modules register entries; imported when a name is first looked up, so that
-            adding one means adding one file.
+            adding one means adding one file. One after the other, until the name is there: what needs TensorFlow comes
+            last, and is not imported for a name that does not.
     """
 
     def __init__(self, noun: str, *packages: str) -> None:
@@ -38,7 +39,8 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All names, sorted."""
-        self._load()
+        while self._packages:
+            self._load_one()
         return sorted(self._entries)
 
     def __getitem__(self, name: str) -> T:
@@ -47,8 +49,7 @@ class Registry(Generic[T]):
 
     def check(self, name: str) -> None:
         """Raise UsageError, with the names that there are and the nearest, for an unknown one."""
-        self._load()
-        if name not in self._entries:
+        if name not in self:
             raise UsageError(
                 f"There is no {self._noun} called {name!r}.",
                 expected=f"one of: {', '.join(self.names())}.",
@@ -56,13 +57,15 @@ class Registry(Generic[T]):
             )
 
     def __contains__(self, name: object) -> bool:
-        self._load()
+        while name not in self._entries and self._packages:
+            self._load_one()
         return name in self._entries
 
-    def _load(self) -> None:
-        packages, self._packages = self._packages, ()
-        for package in packages:
-            import_modules_of(import_module(package))
+    def _load_one(self) -> None:
+        package, *rest = self._packages
+        # Before the import, which may look names up.
+        self._packages = tuple(rest)
+        import_modules_of(import_module(package))
 
 
 def import_modules_of(package: ModuleType) -> None:

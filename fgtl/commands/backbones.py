@@ -21,7 +21,9 @@ class Config(Knobs):
     files: tuple[str, ...] = flag((), "a backbone's name, to see it in detail; also given without the flag")
     name: str = flag("*", "list those whose name has this in it, or fits this pattern (resnet*_v1_5)")
     input_size: int | None = flag(None, "pixels: list those that take it, or see one at it", low=1)
-    taps: str = flag("", "of one in detail: see also the taps to be asked for whose name fits this pattern (block*_add)")
+    taps: str = flag(
+        "", "of one in detail: see also the taps to be asked for whose name fits this pattern (block*_add)"
+    )
 
 
 def main(config: Config) -> None:

