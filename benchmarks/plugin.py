@@ -7,7 +7,7 @@ is fgtl's own, inference is what `fgtl predict` calls, both compiled as there. M
 The head alone, on random taps of the same shapes, against PyTorch with the selector as its authors formulate it, image by
 image (`benchmarks/plugin_torch.py`). Both start from the same weights; before the clock runs, the logits of each level,
 the combined ones of images whose points have the same ranks, and the losses of three steps must agree. Points whose
-confidences are equal to rounding may change places; at most a tenth of the images may have such ones.
+confidences are equal to rounding may change places: at most one in twenty, in at most half of the images.
 
 Each side has a process of its own and all cores; sides take turns. Peak memory is the process's, what Python and the
 library take included, inference measured before training. MobileNetV2 is trained as in the recipe for two cores (batch
@@ -138,8 +138,10 @@ def expect_same_answers(one: Answers, other: Answers) -> None:
     """Stop unless both heads compute the same."""
     for levels in zip(one.levels, other.levels, strict=True):
         assert np.allclose(*levels, atol=1e-4), "The heads' logits of a level differ."
-    same = np.all([np.all(a == b, axis=1) for a, b in zip(one.kept, other.kept, strict=True)], axis=0)
-    assert same.mean() >= 0.9, "The heads keep different points."
+    ranks = [a == b for a, b in zip(one.kept, other.kept, strict=True)]
+    assert min(level.mean() for level in ranks) >= 0.95, "The heads keep different points."
+    same = np.all([level.all(axis=1) for level in ranks], axis=0)
+    assert same.mean() >= 0.5, "The heads rank points differently."
     assert np.allclose(one.combined[same], other.combined[same], atol=1e-4), "The heads' combined logits differ."
 
 

@@ -12,7 +12,7 @@ from benchmarks.plugin_size import Answers, Size, drawn_taps
 from benchmarks.workers import Worker
 
 RNG = np.random.default_rng(0)
-ONE = Answers([RNG.normal(size=(10, 3))], [np.tile(np.arange(4), (10, 1))], RNG.normal(size=(10, 3)))
+ONE = Answers([RNG.normal(size=(10, 3))], [np.tile(np.arange(40), (10, 1))], RNG.normal(size=(10, 3)))
 
 
 def test_it_is_one_of_the_programs_and_what_it_stands_on_is_not() -> None:
@@ -33,6 +33,7 @@ def test_equal_answers_pass_also_where_one_image_has_two_points_the_other_way_ro
     [
         (replace(ONE, levels=[ONE.levels[0] + 1e-3]), "logits of a level"),
         (replace(ONE, kept=[ONE.kept[0][:, ::-1]]), "different points"),
+        (replace(ONE, kept=[np.where(np.arange(40) < 2, ONE.kept[0] ^ 1, ONE.kept[0])]), "rank points differently"),
         (replace(ONE, combined=ONE.combined + 1e-3), "combined logits"),
     ],
 )

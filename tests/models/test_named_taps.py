@@ -10,6 +10,7 @@ from keras import layers
 from tiny_networks import TINY, images_of, perturb, tiny
 
 from fgtl.errors import UsageError
+from fgtl.interop.pretrained import load_weights
 from fgtl.models.backbone import BACKBONES, Architecture, Backbone, build_network
 from fgtl.models.keras_hub_families import STANDARDISED
 from fgtl.models.keras_hub_rebuild import blueprint
@@ -79,12 +80,15 @@ def test_of_a_layer_that_is_called_twice_the_last_map_is_taken(branches: str) ->
     np.testing.assert_allclose(backbone(images)["taps"]["shared"], shared(once), rtol=1e-5, atol=1e-6)
 
 
-def test_asking_changes_nothing_else(branches: str) -> None:
-    """In the order of its weights another network's, or a file's, are taken."""
+@pytest.mark.parametrize("wanted", [(), ("a_right", "b_right"), ("b_left",)])
+def test_asking_changes_nothing_else(branches: str, wanted: tuple[str, ...], tmp_path: Path) -> None:
     plain = build_network(branches, 64)
-    asked = build_network(branches, 64, [tap.name for tap in plain.all_taps])
-    assert [weight.path for weight in asked.weights] == [weight.path for weight in plain.weights]
-    asked.set_weights(plain.get_weights())
+    asked = build_network(branches, 64, wanted or [tap.name for tap in plain.all_taps])
+    # In a file, and from model to model, weights go by their order.
+    inside = [[weight.path for weight in one.get_layer("trunk").weights] for one in (plain, asked)]
+    assert inside[0] == inside[1] and [one.path for one in asked.weights] == [one.path for one in plain.weights]
+    plain.save(tmp_path / "model.keras")
+    load_weights(asked, tmp_path / "model.keras")
     images = images_of(plain)
     there, here = plain(images), asked(images)
     assert np.array_equal(here["features"], there["features"])
