@@ -6,6 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 install_fgtl dev
 cd "$FGTL_ROOT"
 if [ "$#" -eq 0 ]; then
-    set -- -m "not slow"
+    # Two processes at a time: most tests keep one core busy, and each process takes 2 GB.
+    set -- -m "not slow" -n 2
 fi
 exec "$PYTHON_WITH_FGTL" -m pytest "$@"
