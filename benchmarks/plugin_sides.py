@@ -21,7 +21,7 @@ from fgtl.training.step import TrainStep
 def plugin_head(size: Size) -> PluginHead:
     """Without dropout: two sides would draw differently."""
     keras.utils.set_random_seed(0)
-    return PluginHead(CLASSES, PluginKnobs(fpn_size=size.fpn_size), dropout=0.0)
+    return PluginHead(CLASSES, PluginKnobs(fpn_size=size.fpn_size, num_selects=size.selects), dropout=0.0)
 
 
 class Whole:

@@ -14,7 +14,7 @@ class Size:
     """One network with the plug-in on it.
 
     Attributes:
-        tuned_bn: as of `fgtl train`.
+        selects: as num_selects of `fgtl train`, as is tuned_bn.
         steps: how many of them one measurement takes, in training; twice as many in inference.
     """
 
@@ -22,12 +22,14 @@ class Size:
     pixels: int
     batch: int
     fpn_size: int
+    selects: tuple[str, ...]
     tuned_bn: str
     steps: int
     repeats: int
 
     def __str__(self) -> str:
-        return f"{self.backbone}, {self.pixels} px, batch {self.batch}, F {self.fpn_size}, {CLASSES} classes"
+        kept = f"{', '.join(self.selects)} points a level" if self.selects else "the usual points"
+        return f"{self.backbone}, {self.pixels} px, batch {self.batch}, F {self.fpn_size}, {kept}, {CLASSES} classes"
 
 
 def drawn_images(size: Size) -> np.ndarray:

@@ -36,6 +36,10 @@ class Tally:
         total = self.points.sum()
         return float(self.hits.sum() / total) if total else float("nan")
 
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together, image by image."""
+        return Tally(self.hits + other.hits, self.points + other.points)
+
 
 def rates_of(tallies: Sequence[Tally], seed: int) -> list[Rate]:
     """The share of each tally with its 95 % interval, bootstrap over images: 2.5 % and 97.5 % quantiles.

@@ -1,6 +1,6 @@
 """Do regions hit the annotated parts and objects, more often than boxes that know nothing of the image?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +50,9 @@ def measure_hits(
 
     Raises:
         UsageError: no regions, nothing annotated, or every k is larger than the regions of any image.
+
+    Memory: 16 N bytes for each k, each question (of all parts, the object, each part ...) and each method and gain, of
+    one level at a time, however many draws; and what `first_hits` and `rates_of` hold.
     """
     if not len(regions):
         raise UsageError("There is no region in these images.", expected="at least one.")
@@ -122,21 +125,22 @@ def _answers(
         return asked.tallies(boxes, ks)
 
     draws = range(settings.draws)
+    # Drawn one by one: all of them at once would not fit in memory.
     answers = {"regions": answer(regions), "centre": answer(centre_boxes(regions))}
-    answers["random"] = _mean([answer(random_boxes(regions, settings.seed, draw)) for draw in draws])
+    answers["random"] = _mean(answer(random_boxes(regions, settings.seed, draw)) for draw in draws)
     if len(regions.ids) > 1:
-        answers["other"] = _mean([answer(other_images_boxes(regions, settings.seed, draw)) for draw in draws])
+        answers["other"] = _mean(answer(other_images_boxes(regions, settings.seed, draw)) for draw in draws)
     return answers
 
 
-def _mean(drawn: Sequence[dict[Key, Tally]]) -> dict[Key, Tally]:
+def _mean(drawn: Iterable[dict[Key, Tally]]) -> dict[Key, Tally]:
     """The mean of some draws, image by image. Of an image whose boxes differ in number between draws, both are means."""
-    return {
-        key: Tally(
-            np.mean([one[key].hits for one in drawn], axis=0), np.mean([one[key].points for one in drawn], axis=0)
-        )
-        for key in drawn[0]
-    }
+    sums: dict[Key, Tally] = {}
+    count = 0
+    for one in drawn:
+        count += 1
+        sums = {key: tally.plus(sums[key]) if key in sums else tally for key, tally in one.items()}
+    return {key: Tally(total.hits / count, total.points / count) for key, total in sums.items()}
 
 
 def _difference(one: Tally, other: Tally) -> Tally:

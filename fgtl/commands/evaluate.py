@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fgtl.commands.heat_sample import show_heat_sample
 from fgtl.console import say, warn
 from fgtl.data.bad_records import could_not_be_read
 from fgtl.data.many_views import ManyViewsKnobs, views_named
@@ -17,6 +18,8 @@ from fgtl.knobs import Knobs, flag
 from fgtl.training.fit_knobs import TrustKnobs
 
 if TYPE_CHECKING:
+    from fgtl.heads.classifier import Classifier
+    from fgtl.reports.each_head import EachHead
     from fgtl.reports.metrics import Evaluation
     from fgtl.training.run import Run
 
@@ -43,7 +46,9 @@ class Config(ManyViewsKnobs, WatchKnobs, TrustKnobs):
     )
     eval_batch_size: int = flag(100, "images a step, over all devices; changes no figure", low=1)
     heads: bool = flag(
-        True, "also each head's accuracy, where the run's head is several (plugin); takes that many times the memory"
+        True,
+        "also each head's accuracy, where the run's head is several (plugin); takes that many times the memory; "
+        "not with --watch or --once, which follow the result alone",
     )
     head_images: int = flag(100, "training images from which on a class belongs to the head, not to the tail", low=1)
     devices: tuple[str, ...] = flag((), "e.g. gpu:0,gpu:1 or cpu; default every GPU, else the CPU")
@@ -73,16 +78,17 @@ def _evaluate(config: Config, run_dir: Path) -> None:
     from fgtl.data.damage import damage_explained
     from fgtl.heads.classifier import load_classifier
     from fgtl.reports.confusion import confused_text
-    from fgtl.reports.each_head import measure_heads, results_text
+    from fgtl.reports.each_head import results_text
     from fgtl.reports.metrics import evaluate_predictions
     from fgtl.reports.predictions import Predictions, title_of, write_evaluation
+    from fgtl.reports.run_files import HEAT_SUFFIX
     from fgtl.reports.run_report import write_report
     from fgtl.training.distribution import pick_strategy, scope_of
     from fgtl.training.evaluation import Predictor, probabilities_of
     from fgtl.training.predictions import predict_selection
     from fgtl.training.recorded import selected
     from fgtl.training.run import Run
-    from fgtl.training.several_heads import by_head, head_names, is_several, probabilities_of_each, result_name
+    from fgtl.training.several_heads import is_several, probabilities_of_each
 
     run = Run.open(run_dir)
     records = open_records(config.records, run)
@@ -104,8 +110,7 @@ def _evaluate(config: Config, run_dir: Path) -> None:
         seen, probabilities = predict_selection(predict, selection, views, views=looks)
     heads = None
     if several:
-        each, answer = by_head(head_names(model), probabilities), result_name(model)
-        probabilities, heads = each[answer], measure_heads(each, seen.labels, answer)
+        probabilities, heads = _each_head(model, probabilities, seen.labels)
     lost = tuple(np.setdiff1d(selection.ids, seen.ids).tolist())
     result = evaluate_predictions(probabilities, seen.labels, records.class_names)
     result = _detailed(config, run, records, replace(result, unreadable=lost, heads=heads))
@@ -118,6 +123,8 @@ def _evaluate(config: Config, run_dir: Path) -> None:
         manifest_sha256=records.manifest_sha256,
     )
     _draw(run, title_of(split, config.views), result)
+    picture = written.with_suffix(HEAT_SUFFIX)
+    show_heat_sample(run, model, seen, title_of(split, config.views), picture, probabilities)
     say(result.table())
     if lost:
         say(f"\n{result.count:,} of {len(selection):,} images; {could_not_be_read(lost)}")
@@ -130,6 +137,19 @@ def _evaluate(config: Config, run_dir: Path) -> None:
         write_atomically(results, results_text(heads, result.count, records.name, run.folder.name))
         say(f"all heads: {results}")
     say(f"report: {write_report(run.folder, records)}")
+
+
+def _each_head(model: "Classifier", rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, "EachHead"]:
+    """What the run predicts, (N, K), and what each head got right, of the rows (N, H * K) of `probabilities_of_each`.
+
+    Memory: (N, K) more for the fused head; of all this only what the run predicts is kept.
+    """
+    from fgtl.reports.each_head import measure_heads
+    from fgtl.training.several_heads import by_head, head_names, result_name
+
+    each, result = by_head(head_names(model), rows), result_name(model)
+    # Not a view, which would hold the rows of all heads.
+    return np.ascontiguousarray(each[result]), measure_heads(each, labels, result)
 
 
 def _detailed(config: Config, run: "Run", records: RecordSet, result: "Evaluation") -> "Evaluation":

@@ -1,14 +1,13 @@
 """Run + images -> pictures of where it looks: kept points, class maps and energy, on the stored images."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fgtl.commands.answers import check_place
 from fgtl.commands.evaluate import check_classes, open_records
+from fgtl.commands.heat_files import Pictures, check_images_stay, planned_pictures
 from fgtl.console import Progress, say
 from fgtl.data.image_files.policy import BadImage, ImagePolicy, OddImages, store
 from fgtl.data.quiet import import_tensorflow
@@ -50,11 +49,19 @@ class Config(OddImages, TrustKnobs):
 
 
 class Asked(NamedTuple):
-    """An image that was named: how it is called, what its files are called after, and what reads its file."""
+    """An image that was named.
+
+    Attributes:
+        name: for people.
+        stem: what its pictures are called after.
+        read: gives its file.
+        path: of its file; None of a record.
+    """
 
     name: str
     stem: str
     read: Callable[[], bytes]
+    path: Path | None = None
 
 
 def main(config: Config) -> None:
@@ -73,18 +80,19 @@ def main(config: Config) -> None:
     run = Run.open(config.run_dir)
     label = _label(config.class_name, run.class_names)
     asked = _asked(config, run)
-    _check_output(config.output, len(asked))
+    planned = planned_pictures(config.output, [one.stem for one in asked], config.overlays)
+    check_images_stay(config.output, planned, [one.path for one in asked if one.path is not None])
     model = load_classifier(run.model, config.allow_saved_model)
     knobs = run.view_knobs(eval_batch_size=min(config.eval_batch_size, len(asked)))
-    look, names, points = HeatFinder(model, knobs), _file_names(asked), True
+    look, points = HeatFinder(model, knobs), True
     with Progress("heat", len(asked)) as progress:
         for start in range(0, len(asked), CHUNK):
             some = asked[start : start + CHUNK]
             files = [_stored(one, config) for one in some]
-            for one, name, data, heat in zip(some, names[start:], files, look(files, label), strict=False):
+            for one, pictures, data, heat in zip(some, planned[start:], files, look(files, label), strict=False):
                 drawn = HeatPictures(data, one.name, heat, run.class_names, config.threshold)
                 points = heat.has_points
-                _write(drawn, config, name)
+                _write(drawn, pictures)
                 progress.advance(1)
     if not points:
         say(
@@ -117,7 +125,7 @@ def _asked(config: Config, run: "Run") -> list[Asked]:
     records: RecordSet | None = None
     for word in config.files:
         if Path(word).expanduser().exists():
-            found += [Asked(str(path), path.stem, path.read_bytes) for path in find_images([word])]
+            found += [Asked(str(path), path.stem, path.read_bytes, path) for path in find_images([word])]
             continue
         if records is None:
             records = open_records(config.records, run)
@@ -145,34 +153,10 @@ def _stored(asked: Asked, config: Config) -> bytes:
         raise DataError(f"{asked.name}: {error.reason}", fix="Leave it out.") from None
 
 
-def _check_output(output: Path, images: int) -> None:
-    if output.suffix == ".png" and (images > 1 or output.is_dir()):
-        what = "is a folder" if output.is_dir() else f"is one picture, of {images:,} images"
-        raise UsageError(f"--output={output} {what}.", expected="a folder's name for several images.")
-    if output.suffix not in ("", ".png") and not output.is_dir():
-        raise UsageError(f"--output={output} has an unknown ending.", expected="a folder, or picture.png of one image.")
-    if output.suffix != ".png" and output.is_file():
-        raise UsageError(f"--output={output} is a file.", expected="a folder's name, or picture.png of one image.")
-    check_place(output)
-
-
-def _file_names(asked: list[Asked]) -> list[str]:
-    """A name for the files of each image, each once."""
-    names: list[str] = []
-    for one in asked:
-        stem = re.sub(r"[^\w.+=-]+", "_", one.stem)
-        same = sum(name == stem or name.startswith(f"{stem}~") for name in names)
-        names.append(f"{stem}~{same + 1}" if same else stem)
-    return names
-
-
-def _write(drawn: "HeatPictures", config: Config, name: str) -> None:
-    if config.output.suffix == ".png":
-        _save(drawn.sheet(), config.output)
-        return
-    _save(drawn.sheet(), config.output / f"{name}.png")
-    for what, picture in drawn.overlays().items() if config.overlays else ():
-        _save(picture, config.output / f"{name}-{what}.png")
+def _write(drawn: "HeatPictures", pictures: Pictures) -> None:
+    _save(drawn.sheet(), pictures.sheet)
+    for what, picture in drawn.overlays().items() if pictures.overlays else ():
+        _save(picture, pictures.overlays[what])
 
 
 def _save(picture: "Image.Image", path: Path) -> None:

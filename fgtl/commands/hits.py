@@ -1,16 +1,16 @@
 """Regions + record set -> how often they hit the annotated parts and objects, beside random boxes and the centre."""
 
-import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fgtl.commands.answers import ENDINGS, as_json, check_output, write_answer
 from fgtl.console import Progress, say
 from fgtl.data.records import RecordSet, Selection
 from fgtl.errors import UsageError
-from fgtl.files import write_atomically
 from fgtl.knobs import LARGEST_SEED, Knobs, flag
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from fgtl.regions.truth import Truth
     from fgtl.reports.hits_pictures import HitPicture
     from fgtl.reports.hits_rows import HitsTable
-
-ENDINGS = (".html", ".json", ".csv", ".png")
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,7 @@ class Config(Knobs):
 
 def main(config: Config) -> None:
     """Read regions and annotations, count, print, and write what was asked for."""
+    check_output(config.output, *ENDINGS)
     from fgtl.analysis.hits import HitSettings, measure_hits, steps_of
     from fgtl.regions.deciding import deciding_parts
     from fgtl.regions.files import images_of, read_regions
@@ -62,9 +61,7 @@ def main(config: Config) -> None:
     say("  ".join(f"{name}: {value}" for name, value in found.facts))
     say(as_text(found))
     if config.output is not None:
-        pictures = _pictures(config, regions, truth, selection) if config.output.suffix == ".html" else []
-        write_atomically(config.output, _rendered(config.output.suffix, found, pictures, records.name))
-        say(f"-> {config.output}")
+        write_answer(config.output, _kinds(found, lambda: _pictures(config, regions, truth, selection), records.name))
 
 
 def _inputs(config: Config) -> tuple[Path, Path]:
@@ -74,8 +71,6 @@ def _inputs(config: Config) -> tuple[Path, Path]:
             f"--{'regions' if config.regions is None else 'records'} was not given.",
             expected="fgtl hits --regions regions.npz --records RECORDS",
         )
-    if config.output is not None and config.output.suffix not in ENDINGS:
-        raise UsageError(f"--output={config.output} has no known ending.", expected=f"one of {', '.join(ENDINGS)}.")
     return config.regions, config.records
 
 
@@ -125,19 +120,17 @@ def _pictures(config: Config, regions: "Regions", truth: "Truth", selection: Sel
     ]
 
 
-def _rendered(ending: str, found: "HitsTable", pictures: "list[HitPicture]", name: str) -> bytes | str:
+def _kinds(
+    found: "HitsTable", pictures: "Callable[[], list[HitPicture]]", name: str
+) -> Mapping[str, Callable[[], bytes | str]]:
     from fgtl.reports.figures import to_png
     from fgtl.reports.hits_page import as_html
     from fgtl.reports.hits_plots import part_panels
     from fgtl.reports.hits_rows import as_csv
 
-    match ending:
-        case ".html":
-            # A class's name may hold bytes that are no UTF-8.
-            return as_html(found, pictures, name).encode("utf-8", "replace")
-        case ".json":
-            return json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        case ".csv":
-            return as_csv(found)
-        case _:
-            return to_png(part_panels(found))
+    return {
+        ".html": lambda: as_html(found, pictures(), name),
+        ".json": lambda: as_json(found.as_dict()),
+        ".csv": lambda: as_csv(found),
+        ".png": lambda: to_png(part_panels(found)),
+    }

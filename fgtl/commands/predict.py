@@ -94,6 +94,8 @@ def main(config: Config) -> None:
         say_measured(measure(known, folders.labels, run.class_names, predictor.result), config.output)
         if left_out := folders.left_out():
             warn(left_out)
+    elif unmatched := folders.unmatched():
+        warn(unmatched)
 
 
 def _row(prediction: "ImagePrediction", top: int, folders: "ClassFolders") -> dict[str, Any]:

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from fgtl.data.quiet import import_tensorflow
 from fgtl.errors import UsageError
 from fgtl.knobs import flag
 from fgtl.training.fit_knobs import TrustKnobs
+
+if TYPE_CHECKING:
+    from fgtl.heads.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def main(config: Config) -> None:
     with scope_of(strategy):
         model = load_classifier(run.model, config.allow_saved_model)
     expect_points(model)
+    _check_best(config.best, model)
     views = run.view_knobs(
         eval_batch_size=config.eval_batch_size, threads=config.threads, bad_records=config.bad_records
     )
@@ -89,3 +94,16 @@ def main(config: Config) -> None:
         say(f"{len(seen):,} of {len(selection):,} images; {could_not_be_read(lost)}")
     paths = (shlex.quote(str(path)) for path in (output, records.folder, output.with_name("hits.html")))
     say("next: fgtl hits --regions {} --records {} --output {}".format(*paths))
+
+
+def _check_best(best: int, model: "Classifier") -> None:
+    """Raise UsageError where an image would have more regions than there are ranks."""
+    from fgtl.regions.regions import MOST_RANKS
+
+    levels = model.head.regions(model.output)
+    count = sum(min(best or sys.maxsize, level.index.shape[1]) for level in levels)
+    if count > MOST_RANKS:
+        raise UsageError(
+            f"--best={best} keeps {count:,} points of each image, of {len(levels)} levels.",
+            expected=f"at most {MOST_RANKS:,} in all: --best={MOST_RANKS // len(levels)} or less.",
+        )

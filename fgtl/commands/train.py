@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
+from fgtl.commands.heat_sample import show_heat_sample
 from fgtl.commands.recipe import AUTO, facts_of, with_choice, with_recipe
 from fgtl.commands.train_checks import check_meant, started_from, warn_of_data, warn_of_start
 from fgtl.console import say, warn
@@ -147,6 +148,7 @@ def _train(
 ) -> None:
     from keras.utils import set_random_seed
 
+    from fgtl.reports.run_files import HEAT
     from fgtl.training.exchange import is_chief
     from fgtl.training.fit import fit, refit
 
@@ -170,6 +172,7 @@ def _train(
             refit(model, config, parts.everything, stage, until_epoch=best.epoch, strategy=strategy, scalars=events)
     if writes:
         run.save_model(model, _card(config, best))
+        show_heat_sample(run, model, parts.validation, "validation", run.folder / HEAT)
 
 
 def _facts(records: RecordSet) -> Any:

@@ -3,6 +3,7 @@
 A new head is one file in this folder: a subclass of `Head`, registered under its name.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -53,6 +54,19 @@ class Head(keras.layers.Layer):
         """(B, K) float32 probabilities."""
         raise NotImplementedError
 
+    @property
+    def result(self) -> str | None:
+        """Of a head that is several: the name in `heads` that `predict` gives. None for a head that is one."""
+        return None
+
+    def heads(self, outputs: dict[str, Any]) -> dict[str, Any] | None:
+        """What each classifier says, for heads that are several; None for a head that is one.
+
+        Returns:
+            {name: (B, K) float32 probabilities}; last "fused", the mean of all the others, see `mean_of_heads`.
+        """
+        return None
+
     def regions(self, outputs: dict[str, Any]) -> Any:
         """Where the head looked, for heads that can say; None for those that cannot."""
         return None
@@ -68,6 +82,15 @@ def total_loss(head: Head, terms: dict[str, Any]) -> Any:
     """The trained total: the weighted sum of the head's terms."""
     weights = head.loss_weights
     return sum(weights.get(name, 1.0) * term for name, term in terms.items())
+
+
+def mean_of_heads(probabilities: Iterable[Any]) -> Any:
+    """The mean of H tensors or arrays of one shape, added in their order.
+
+    Multiplied, not divided: a compiler makes 1/H of a division, and what is averaged later, in numpy, would differ.
+    """
+    each = list(probabilities)
+    return sum(each) * (1 / len(each))
 
 
 def name_of(head: Head) -> str:

@@ -12,7 +12,7 @@ import keras
 from keras import layers, ops
 
 from fgtl.errors import UsageError
-from fgtl.heads.head import HEADS, Head
+from fgtl.heads.head import HEADS, Head, mean_of_heads
 from fgtl.heads.plugin_combiner import Combiner
 from fgtl.heads.plugin_knobs import PluginKnobs
 from fgtl.heads.plugin_layers import dense, normalisation, rows_of
@@ -26,6 +26,8 @@ from fgtl.losses.selected_points import selected_point_loss
 
 class PointClassifier(layers.Layer):
     """(B, S, F) -> (B, S, K) float32 logits of every point: 1x1 convolution, batch normalisation, ReLU, 1x1 convolution.
+
+    `call` begins behind the first one, `hidden`, which the features are put through by themselves.
 
     Args:
         classes: K.
@@ -42,9 +44,10 @@ class PointClassifier(layers.Layer):
         # In half precision points would tie, and their ranking be a draw of lots.
         self.logits = dense(self.classes, self.channels, "logits", "float32")
 
-    def call(self, points: Any, training: bool | None = None) -> Any:
-        hidden = self.norm(self.hidden(points)[:, :, None], training=training)
-        return self.logits(ops.relu(hidden)[:, :, 0])
+    def call(self, hidden: Any, training: bool | None = None) -> Any:
+        hidden = self.norm(hidden[:, :, None], training=training)
+        # No [:, :, 0], whose gradient is a copy of everything.
+        return self.logits(ops.squeeze(ops.relu(hidden), axis=2))
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class PluginHead(Head):
 
         lambda_b * level_cross_entropy + lambda_s * level_selected + lambda_n * level_dropped, and lambda_c * combiner_cross_entropy
 
-    A term of weight 0 is not computed. Taps alone are read, never the pooled features. The number of points of a level,
+    A term of weight 0 is not computed, and a head without a term never learned the classes: it is none of `heads` and has no
+    part in the fused prediction. That is the combiner at lambda_c = 0, the levels at lambda_b = lambda_s = 0. Taps alone are read, never the pooled features. The number of points of a level,
     and with it the input size, is settled when the head is built.
 
     Args:
@@ -102,10 +106,16 @@ class PluginHead(Head):
         check_selects(knobs.num_selects)
         # Of a command's whole config only the group that is the head's own.
         self.knobs = PluginKnobs(**{field.name: getattr(knobs, field.name) for field in fields(PluginKnobs)})
-        if not any(self._lambdas.values()):
+        if not knobs.lambda_b and not knobs.lambda_s and not knobs.lambda_c:
             raise UsageError(
-                "--lambda_b, --lambda_s, --lambda_n and --lambda_c are all 0: there is no loss.",
+                "--lambda_b, --lambda_s and --lambda_c are all 0: no head learns the classes.",
                 expected="at least one above 0.",
+            )
+        if knobs.plugin_output == "combiner" and not knobs.lambda_c:
+            raise UsageError(
+                "--plugin_output=combiner: with --lambda_c=0 the combiner is not trained.",
+                expected="a --lambda_c above 0.",
+                fix="--plugin_output=fused predicts with the levels alone then.",
             )
         self.rate = dropout
         self.label_smoothing = label_smoothing
@@ -130,13 +140,13 @@ class PluginHead(Head):
     def outputs(self, taps: Mapping[str, Any], training: bool | None = None, points: bool = True) -> dict[str, Any]:
         """What `call` returns; with `points` also what the losses need, whatever the mode."""
         maps = [ops.reshape(taps[level.tap], (-1, level.points, level.channels)) for level in self.levels]
+        # A kept point is made of four of the coarser level: with more of them nothing would be saved.
+        pyramid = self.pyramid.features(maps, few=4 * self.kept[0] <= self.levels[0].points)
         outputs, selected = {}, []
-        for level, count, classifier, features in zip(
-            self.levels, self.kept, self.classifiers, self.pyramid(maps), strict=True
-        ):
-            logits = classifier(features, training=training)
+        for level, count, classifier, features in zip(self.levels, self.kept, self.classifiers, pyramid, strict=True):
+            logits = classifier(features.through(classifier.hidden), training=training)
             best = select(logits, count)
-            selected.append(rows_of(features, best.index))
+            selected.append(features.rows(best.index))
             outputs[level.name] = ops.mean(logits, axis=1)
             outputs[f"{level.name}_kept"], outputs[f"{level.name}_confidence"] = best.index, best.confidence
             if points:
@@ -178,14 +188,20 @@ class PluginHead(Head):
         weights = {f"{level.name}_{term}": weight for level in self.levels for term, weight in level_terms.items()}
         return {**weights, "combiner_cross_entropy": self.knobs.lambda_c}
 
+    @property
+    def result(self) -> str:
+        return self.knobs.plugin_output
+
     def heads(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """(B, K) float32 probabilities of "level1" ..., "combiner", and "fused", the mean of all of those."""
-        names = [*(level.name for level in self.levels), "combiner"]
+        """(B, K) float32 probabilities of "level1" ..., "combiner", as far as they are trained, and "fused", their mean."""
+        knobs = self.knobs
+        names = [level.name for level in self.levels] if knobs.lambda_b or knobs.lambda_s else []
+        names += ["combiner"] if knobs.lambda_c else []
         each = {name: ops.softmax(ops.cast(outputs[name], "float32"), axis=-1) for name in names}
-        return {**each, "fused": sum(each.values()) / len(each)}
+        return {**each, "fused": mean_of_heads(each.values())}
 
     def predict(self, outputs: dict[str, Any]) -> Any:
-        return self.heads(outputs)[self.knobs.plugin_output]
+        return self.heads(outputs)[self.result]
 
     def regions(self, outputs: dict[str, Any]) -> list[LevelPoints]:
         return [

@@ -47,8 +47,8 @@ class Combiner(layers.Layer):
 
     def call(self, kept: Any, training: bool | None = None) -> Any:
         joints = self.pool(kept)
-        graph = ops.einsum("bif,bij->bjf", self.convolution(joints), self.edges(joints))
-        graph = self.norm(graph[:, :, None], training=training)[:, :, 0]
+        graph = ops.matmul(ops.transpose(self.edges(joints), (0, 2, 1)), self.convolution(joints))
+        graph = ops.squeeze(self.norm(graph[:, :, None], training=training), axis=2)
         return self.logits(self.dropout(self.joint_pool(graph)[:, 0], training=training))
 
     def edges(self, joints: Any) -> Any:

@@ -31,5 +31,7 @@ class PluginKnobs(Knobs):
     lambda_n: float = flag(5.0, "weight of each level's loss of the points that are not kept", low=0)
     lambda_c: float = flag(1.0, "weight of the combiner's cross-entropy", low=0)
     plugin_output: str = flag(
-        "fused", "what is predicted: fused, the mean of all heads, or the combiner", choices=("fused", "combiner")
+        "fused",
+        "what is predicted: fused, the mean of all heads whose weight is not 0, or the combiner",
+        choices=("fused", "combiner"),
     )

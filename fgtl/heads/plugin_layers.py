@@ -53,7 +53,7 @@ class PointMap(layers.Layer):
         self.bias = self.add_weight(shape=(self.outputs,), initializer=start, name="bias")
 
     def call(self, points: Any) -> Any:
-        return ops.einsum("os,bsf->bof", self.kernel, points) + self.bias[:, None]
+        return ops.matmul(self.kernel, points) + self.bias[:, None]
 
 
 def rows_of(points: Any, index: Any) -> Any:

@@ -132,8 +132,8 @@ def _count(level: Level, word: str) -> int:
 def _usual(levels: Sequence[Level]) -> list[int]:
     """As published for CUB-200 (2048 of 2304 points, 512 of 576, 128 of 144, 32 of 144), for levels of any size.
 
-    Few points make two losses pull against each other: one wants the class out of the mean over all points of a level,
-    the other wants nothing from those that are dropped.
+    With fewer points the heads learn more slowly, since two losses pull against each other: one wants the class out of the
+    mean over all points of a level, the other wants nothing from those that are dropped.
     """
     usual = [level.points * KEPT_SHARE // 9 for level in levels[:-1]]
     usual.append(max(1, levels[-1].points * DEEPEST_SHARE // 9))

@@ -46,23 +46,12 @@ class CropTransform:
     legacy_resize: bool = False
 
     @classmethod
-    def of_evaluation(
-        cls,
-        sizes: NDArray[np.int32],
-        input_size: int,
-        *,
-        eval_crop: float,
-        legacy_resize: bool = False,
-        resize: int = 0,
-    ) -> "CropTransform":
-        """What evaluation does to images of `sizes` (N, 2), (height, width); the knobs are those of `ViewKnobs`."""
-        return cls.of_view(
-            sizes, ViewKnobs(image_size=input_size, resize=resize, eval_crop=eval_crop, legacy_resize=legacy_resize)
-        )
-
-    @classmethod
     def of_view(cls, sizes: NDArray[np.int32], view: ViewKnobs) -> "CropTransform":
-        """The same from the knobs themselves, such as `Run.view_knobs()`.
+        """What evaluation does to images.
+
+        Args:
+            sizes: (N, 2), (height, width) of each stored image, pixels.
+            view: how evaluation sees them, such as `Run.view_knobs()`.
 
         Raises:
             UsageError: --resize is smaller than --image_size.

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fgtl.data.numbered_names import without_number
 from fgtl.data.synth.species import FAMILIES, TRAIT_PARTS
 
 
@@ -27,7 +28,7 @@ def deciding_parts(class_names: Sequence[str], part_names: Sequence[str]) -> tup
     its number or without, and the trait's parts are annotated.
     """
     known = {f"{words}_{family.name}": family for family in FAMILIES for _, words in family.variants}
-    families = [known.get(name.partition(".")[2] or name) for name in class_names]
+    families = [known.get(without_number(name)) for name in class_names]
     if not families or not all(families):
         return None
     of_family = Counter(family.name for family in families if family)

@@ -35,6 +35,8 @@ def first_hits(regions: Regions, points: NDArray[np.float64]) -> NDArray[np.int3
     """
     _expect_images(regions, len(points), "points")
     first = np.full(points.shape[:2], MISSED, np.int32)
+    if not first.size:
+        return first
     for images, boxes in _padded(regions, points.shape[1]):
         inside = _holds(boxes[:, :, None], points[images, None])
         hit = inside.any(axis=1)

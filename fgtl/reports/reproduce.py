@@ -24,6 +24,7 @@ def commands(run: RunFiles) -> dict[str, str]:
         "train": " \\\n  ".join(["fgtl train", *map(shlex.quote, flags)]),
         "evaluate": "\n".join(f"fgtl evaluate {at} {_shown(*one)}" for one in asked),
         "report": f"fgtl report {at}",
+        "heat": f"fgtl heat {at} --output=heat.png photo.jpg",
     }
 
 

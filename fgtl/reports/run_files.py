@@ -13,6 +13,9 @@ from fgtl.reports.predictions import Predictions, read_predictions, title_of
 # The split a report is about, if several were evaluated.
 _PREFERRED = ("test", "validation")
 _STEPS = "-steps"
+# Where the model looks: as it left the training, and beside eval/<split>.json.
+HEAT = "heat.png"
+HEAT_SUFFIX = f".{HEAT}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class RunFiles:
         predictions: of each image of the first one, None when they are not there.
         watched: name -> eval/<name>-steps.jsonl, the figures of the checkpoints that were watched.
         crops: PNG bytes of crops.png (training images as the network gets them), None when it is not there.
+        heat: PNG bytes of where the model looks in a few images, of the first evaluation or else of the training;
+            None when there are none.
+        heat_of: which images those are.
     """
 
     folder: Path
@@ -42,6 +48,8 @@ class RunFiles:
     predictions: Predictions | None
     watched: dict[str, History]
     crops: bytes | None
+    heat: bytes | None
+    heat_of: str
 
     @property
     def config(self) -> dict[str, Any]:
@@ -72,6 +80,7 @@ def read_run(folder: Path) -> RunFiles:
     steps = {path.stem.removesuffix(_STEPS): path for path in sorted((folder / "eval").glob(f"*{_STEPS}.jsonl"))}
     watched = {name: read_history(path) for name, path in steps.items()}
     best, crops = folder / "best.json", folder / "crops.png"
+    heat_of, heat = _heat(folder, found)
     return RunFiles(
         folder=folder,
         card=read_json(card_path),
@@ -83,6 +92,8 @@ def read_run(folder: Path) -> RunFiles:
         predictions=read_predictions(arrays) if arrays and arrays.is_file() else None,
         watched={name: history for name, history in watched.items() if history.lines},
         crops=crops.read_bytes() if crops.is_file() else None,
+        heat=heat,
+        heat_of=heat_of,
     )
 
 
@@ -91,6 +102,15 @@ class _Found(NamedTuple):
     views: str
     path: Path
     evaluation: Evaluation
+
+
+def _heat(folder: Path, found: dict[str, _Found]) -> tuple[str, bytes | None]:
+    """What is shown, and its picture."""
+    drawn = [(title, one.path.with_suffix(HEAT_SUFFIX)) for title, one in list(found.items())[:1]]
+    for title, path in [*drawn, ("validation", folder / HEAT)]:
+        if path.is_file():
+            return title, path.read_bytes()
+    return "", None
 
 
 def _evaluations(folder: Path) -> dict[str, _Found]:

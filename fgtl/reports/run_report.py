@@ -82,6 +82,7 @@ def render(run: RunFiles, record_set: RecordSet | None) -> str:
             tiles=headline(run, split, evaluation),
             curves=_curves(run),
             crops=jpeg_uri(run.crops, short_side=900) if run.crops else "",
+            heat=jpeg_uri(run.heat, short_side=900) if run.heat else "",
             data=_data_section(run, record_set),
             predictions_file=_predictions_file(run, split) if split else "",
             other_splits=list(run.evaluations.items())[1:],

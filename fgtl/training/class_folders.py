@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fgtl.data.numbered_names import without_number
 from fgtl.errors import did_you_mean
 
 # Folders that are listed before they are only counted.
@@ -21,11 +22,22 @@ class ClassFolders:
         strangers: sub-folders beside such ones that are called as no class, and how many photographs each has; "" are
             those beside the sub-folders.
         class_names: of the run.
+        unknown: all sub-folders, where every photograph lies in one but none of them is called as a class; else empty.
     """
 
     labels: dict[Path, int]
     strangers: dict[str, int]
     class_names: Sequence[str]
+    unknown: tuple[str, ...] = ()
+
+    def unmatched(self) -> str:
+        """That the sub-folders look like classes, but none is one of the run's, in one line; "" where that is not so."""
+        if not self.unknown:
+            return ""
+        near = {name: did_you_mean(name, self.class_names) for name in self.unknown[:_NAMED]}
+        name = next((name for name in near if near[name]), self.unknown[0])
+        hint = near[name] or f"Its classes have names such as {self.class_names[0]!r}."
+        return f"No sub-folder is called as a class, so no accuracy: {name!r} is no class of the run. {hint}"
 
     def left_out(self) -> str:
         """Which photographs have no label though others do, a line a folder; "" where there are none."""
@@ -48,30 +60,52 @@ def read_class_folders(names: Iterable[str], paths: Iterable[Path], class_names:
     """Labels from the sub-folders of folders that were named.
 
     A folder says what is in it where one of its sub-folders, with a photograph in it, is called exactly as a class;
-    accents may be written either way. A name that several classes have says nothing. Files that were named by
-    themselves have no label.
+    accents may be written either way, and the number of "001.Black_footed_Albatross" may be left out, in the folder or
+    in the class. A name that several classes have says nothing. Files that were named by themselves have no label.
 
     Args:
         names: files and folders, as `fgtl.training.inference.find_images` takes them.
         paths: what it found there.
         class_names: of the run, by label.
     """
-    plain = [_plain(name) for name in class_names]
-    often = Counter(plain)
-    label_of = {name: label for label, name in enumerate(plain) if often[name] == 1}
     given = {folder for folder in (Path(name).expanduser() for name in names) if folder.is_dir()}
     places = {path: _places(path, given) for path in paths}
-    speaking = {folder for found in places.values() for folder, inside in found.items() if _plain(inside) in label_of}
+    inside = {name for found in places.values() for name in found.values() if name}
+    known = _labels_of(inside, class_names)
+    speaking = {folder for found in places.values() for folder, name in found.items() if name in known}
     labels: dict[Path, int] = {}
     strangers: Counter[str] = Counter()
     for path, found in places.items():
-        said = [inside for folder, inside in found.items() if folder in speaking]
-        known = [label_of[name] for name in map(_plain, said) if name in label_of]
-        if known:
-            labels[path] = known[0]
+        said = [name for folder, name in found.items() if folder in speaking]
+        called = [known[name] for name in said if name in known]
+        if called:
+            labels[path] = called[0]
         elif said:
             strangers[said[0]] += 1
-    return ClassFolders(labels, dict(sorted(strangers.items())), class_names)
+    sorted_in = bool(places) and all(any(found.values()) for found in places.values())
+    unknown = tuple(sorted(inside)) if sorted_in and not known else ()
+    return ClassFolders(labels, dict(sorted(strangers.items())), class_names, unknown)
+
+
+def _labels_of(folders: Iterable[str], class_names: Sequence[str]) -> dict[str, int]:
+    """The label of each folder that is called as one class."""
+    names = [_plain(name) for name in class_names]
+    whole = _label_of_each(names)
+    # Called as a class but for the number that one of both has; where both have one they are two classes.
+    bare = _label_of_each([without_number(name) for name in names])
+    unnumbered = {name: label for name, label in bare.items() if label is not None and names[label] == name}
+    found: dict[str, int | None] = {}
+    for folder in folders:
+        name = _plain(folder)
+        less = without_number(name)
+        found[folder] = whole[name] if name in whole else bare.get(name) if less == name else unnumbered.get(less)
+    return {folder: label for folder, label in found.items() if label is not None}
+
+
+def _label_of_each(names: Sequence[str]) -> dict[str, int | None]:
+    """Name -> its label; None of a name that several classes have."""
+    often = Counter(names)
+    return {name: label if often[name] == 1 else None for label, name in enumerate(names)}
 
 
 def _places(path: Path, given: set[Path]) -> dict[Path, str]:

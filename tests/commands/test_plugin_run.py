@@ -17,7 +17,9 @@ def test_a_trained_plugin_is_evaluated_its_points_are_held_against_the_parts_and
     run = tmp_path / "run"
     words = [*train_words, "--head=plugin", "--fpn_size=16", "--image_size=64"]
     assert main(["train", f"--run_dir={run}", *words]) == 0
+    assert "A few images of validation." in (run / "report.html").read_text()
     assert main(["evaluate", f"--run_dir={run}"]) == 0
+    assert "A few images of test:" in (run / "report.html").read_text()
     heads = read_json(run / "eval" / "test.json")["heads"]
     assert [one["name"] for one in heads["heads"]] == ["level1", "level2", "level3", "level4", "combiner", "fused"]
     # -- regions and hits ---------------------------------------------------------------------------------------------

@@ -78,6 +78,33 @@ def test_folders_that_are_no_class_are_named_and_count_for_nothing(
     assert len(rows) == 13 and said > {"loose.jpg", *others} and first not in said
 
 
+def test_folders_without_the_classes_numbers_do_as_well(
+    finished_run: Path, class_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(class_folders, photos)
+    for path in list(photos.iterdir()):
+        path.rename(photos / path.name.partition(".")[2])
+    assert main(["predict", f"--run_dir={finished_run}", str(photos)]) == 0
+    expected = read_json(finished_run / "eval" / "test.json")
+    assert f"top-1 accuracy       {expected['top1']:.6f}" in capsys.readouterr().out
+
+
+def test_folders_that_are_all_misnamed_are_said_in_one_line(
+    finished_run: Path, class_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(class_folders, photos)
+    for path in list(photos.iterdir()):
+        path.rename(photos / f"{path.name}x")
+    first = min(path.name for path in photos.iterdir())
+    assert main(["predict", f"--run_dir={finished_run}", str(photos)]) == 0
+    shown = capsys.readouterr()
+    (line,) = [line for line in shown.err.splitlines() if "is called as a class" in line]
+    assert f"{first!r} is no class of the run. Did you mean {first[:-1]!r}?" in line
+    assert "accuracy" not in shown.out
+
+
 def test_a_folder_without_classes_is_answered_as_ever(
     finished_run: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +115,7 @@ def test_a_folder_without_classes_is_answered_as_ever(
     assert main(["predict", *words]) == 0
     shown = capsys.readouterr()
     assert "accuracy" not in shown.out and "no figure" not in shown.err
+    assert "'monday' is no class of the run. Its classes have names such as '001." in shown.err
     assert (tmp_path / "found.csv").read_text().startswith("image,class_1,probability_1")
     assert not (tmp_path / "found-confusion.png").exists()
 

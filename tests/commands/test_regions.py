@@ -104,6 +104,21 @@ def test_hits_take_them(records: Path, bright_run: Path, tmp_path: Path, capsys:
     assert (tmp_path / "hits.html").stat().st_size > 10_000
 
 
+def test_more_points_than_ranks_are_refused_before_any_image_is_seen(
+    bright_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fgtl.regions.regions.MOST_RANKS", 30)
+    monkeypatch.setattr("fgtl.training.kept_points.predict_selection", lambda *_: pytest.fail("images were seen"))
+    words = ["regions", f"--run_dir={bright_run}", f"--output={tmp_path / 'regions.npz'}"]
+    for best, points in ((0, 24 + 8 + 3), (20, 20 + 8 + 3)):
+        assert main([*words, f"--best={best}"]) == 2
+        shown = capsys.readouterr().err
+        assert f"--best={best} keeps {points} points" in shown and "at most 30 in all: --best=10 or less" in shown
+    monkeypatch.undo()
+    monkeypatch.setattr("fgtl.regions.regions.MOST_RANKS", 30)
+    assert main([*words, "--best=10"]) == 0
+
+
 def test_what_cannot_be_is_refused(
     records: Path, bright_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,18 @@ def test_a_run_that_predicts_with_its_combiner_has_that_as_its_result(
     assert own["top1"] == found["top1"]
 
 
+def test_heads_that_are_not_trained_have_no_figures_and_no_words_in_pictures(
+    records: Path, bright_run: Path, drawn: Path, tmp_path: Path
+) -> None:
+    photo = str(next((drawn / "images").rglob("*.jpg")))
+    run = save_run(tmp_path / "run", bright_classifier(4, lambda_b=0), RecordSet.open(records))
+    assert main(["evaluate", f"--run_dir={run}"]) == 0
+    found = read_json(run / "eval" / "test.json")
+    own, fused = found["heads"]["heads"]
+    assert (own["name"], fused["name"]) == ("combiner", "fused") and own["top1"] == fused["top1"] == found["top1"]
+    assert main(["heat", f"--run_dir={run}", f"--output={tmp_path / 'heat'}", photo]) == 0
+
+
 def test_prediction_adds_what_each_head_says_when_asked(bright_run: Path, drawn: Path, tmp_path: Path) -> None:
     photos = [str(path) for path in sorted((drawn / "images").rglob("*.jpg"))[:3]]
     words = [f"--run_dir={bright_run}", "--top=4", "--eval_batch_size=2"]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fgtl.data import crops, framing
 from fgtl.data.bad_records import BadRecords
 from fgtl.data.crops import DRAWS
 from fgtl.data.draws import id_keys, image_keys, uniforms
@@ -23,6 +24,7 @@ from fgtl.errors import UsageError
 
 tf = import_tensorflow()
 
+from fgtl.data import augment  # noqa: E402
 from fgtl.data.decode import ACCURATE, decode_window, place, resize  # noqa: E402
 from fgtl.data.pipeline import training_batches  # noqa: E402
 from fgtl.data.views import evaluation_batches, loose_batches  # noqa: E402
@@ -174,7 +176,29 @@ def test_every_place_comes_about_equally_often() -> None:
     corners = np.rint(shifts + frames.windows[:, :2]).astype(int)
     assert [np.bincount(corners[:, axis]).tolist() for axis in (0, 1)] == [pytest.approx([1000] * 6, rel=0.12)] * 2
     assert abs(np.corrcoef(corners.T)[0, 1]) < 0.05
-    assert DRAWS > 2
+
+
+@pytest.mark.parametrize("resize", [0, 17])
+def test_places_and_looks_have_draws_of_their_own(resize: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No place is found in a strip of two pixels that must be covered as a whole: every attempt's draws are used."""
+    used: dict[str, set[int]] = {"cuts": set(), "looks": set()}
+
+    def noted(what: str) -> Callable[..., np.ndarray]:
+        def draw(keys: np.ndarray, first: int, count: int) -> np.ndarray:
+            used[what] |= set(range(first, first + count))
+            return uniforms(keys, first, count)
+
+        return draw
+
+    for module, what in ((crops, "cuts"), (framing, "cuts"), (augment, "looks")):
+        monkeypatch.setattr(module, "uniforms", noted(what))
+    keys, sides = (
+        image_keys(0, np.zeros(3, np.int64), id_keys(["a", "b", "c"])),
+        (np.int32([1] * 3), np.int32([99] * 3)),
+    )
+    augment.draw_augmentation(keys, *sides, training(resize=resize, crop_min_coverage=1.0, colour="slow"))
+    assert len(used["cuts"]) == (2 if resize else DRAWS) and len(used["looks"]) == 6
+    assert not used["cuts"] & used["looks"]
 
 
 @settings(deadline=None)

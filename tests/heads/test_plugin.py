@@ -1,4 +1,4 @@
-"""The plug-in as a head: sizes, terms, predictions, knobs, and what it does not do."""
+"""The plug-in as a head: terms, predictions, knobs, and what it does not do."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from keras import ops
 from fgtl.errors import UsageError
 from fgtl.heads.head import HEADS, name_of, total_loss
 from fgtl.heads.plugin import PluginHead
-from fgtl.heads.plugin_combiner import Combiner
 from fgtl.heads.plugin_knobs import PluginKnobs
 from fgtl.heads.plugin_layers import rows_of
 from fgtl.heads.plugin_selector import select
@@ -24,116 +23,12 @@ TAPS = {f"p{n}": RNG.normal(size=(8, side, side, 6)).astype("float32") for n, si
 LABELS = np.array([0, 2, 1, 1, 0, 2, 0, 0])
 SMALL = PluginKnobs(fpn_size=8)
 
-# The published networks' taps: (points, channels), rows and columns for maps.
-RESNET = {"p2": (112, 112, 256), "p3": (56, 56, 512), "p4": (28, 28, 1024), "p5": (14, 14, 2048)}
-VIT = {f"block{n}": (785, 768) for n in (9, 10, 11, 12)}
-EFFICIENTNET = {"s4": (28, 28, 160), "s5": (28, 28, 224), "s6": (14, 14, 384), "s7": (14, 14, 640)}
-SWIN = {"s1": (2304, 384), "s2": (576, 768), "s3": (144, 1536), "s4": (144, 1536)}
-CUB, NABIRDS = ("2048", "512", "128", "32"), ("256", "128", "64", "32")
-
-
-def head_on(taps: dict[str, Any], classes: int = 200, size: int = 512, selects: tuple[str, ...] = ()) -> PluginHead:
-    head = PluginHead(classes, PluginKnobs(fpn_size=size, num_selects=selects))
-    head.build({name: (None, *shape) for name, shape in taps.items()})
-    return head
-
-
-def count(*layers: Any) -> int:
-    return sum(int(np.prod(v.shape)) for layer in layers for v in layer.trainable_variables)
-
 
 def small_head(knobs: PluginKnobs = SMALL, **arguments: Any) -> PluginHead:
     keras.utils.set_random_seed(1)
     head = PluginHead(3, knobs, **arguments)
     head.build({name: tap.shape for name, tap in TAPS.items()})
     return head
-
-
-@pytest.mark.parametrize(
-    ("taps", "classes", "size", "selects", "expected"),
-    [
-        (RESNET, 200, 512, ("32",), (7_542_528, 1_465_120, 498_146)),
-        (VIT, 200, 512, ("32",), (3_937_280, 1_465_120, 498_146)),
-        (EFFICIENTNET, 200, 512, ("32",), (1_357_184, 1_465_120, 498_146)),
-        (SWIN, 200, 1536, CUB, (13_367_232, 10_685_216, 4_090_317)),
-        (SWIN, 555, 1536, NABIRDS, (13_367_232, 12_867_756, 4_404_812)),
-        (SWIN, 10, 512, ("32",), (9_037_760, 1_075_240, 400_676)),
-    ],
-)
-def test_pyramid_classifiers_and_combiner_have_the_published_numbers_of_weights(
-    taps: Any, classes: int, size: int, selects: Any, expected: tuple[int, int, int]
-) -> None:
-    """The table of the published models, without the backbones' column."""
-    head = head_on(taps, classes, size, selects)
-    assert (count(head.pyramid), count(*head.classifiers), count(head.combiner)) == expected
-    assert count(head) == sum(expected)
-
-
-@pytest.mark.parametrize(
-    ("taps", "size", "each"),
-    [
-        (RESNET, 512, (197_376, 525_312, 1_574_400, 5_245_440)),
-        (EFFICIENTNET, 512, (108_192, 165_600, 344_960, 738_432)),
-        (VIT, 512, (984_320,) * 4),
-        (SWIN, 1536, (739_200, 1_771_776, 4_721_664, 4_721_664)),
-    ],
-)
-def test_each_projection_has_the_published_number_of_weights(taps: Any, size: int, each: tuple[int, ...]) -> None:
-    """Acceptance A5."""
-    pyramid = head_on(taps, size=size).pyramid
-    pairs = zip(pyramid.widen, pyramid.project, strict=True)
-    assert tuple(count(*pair) for pair in pairs) == each
-    ups = [count(up) if up else None for up in pyramid.up]
-    assert ups == {SWIN["s1"]: [1_329_408, 83_520, None], VIT["block9"]: [None] * 3}.get(taps[min(taps)], ups)
-
-
-@pytest.mark.parametrize(
-    ("size", "classes", "weights"),
-    [(512, 200, 366_280), (1536, 200, 2_671_304), (1536, 555, 3_216_939), (512, 10, 268_810)],
-)
-def test_one_levels_classifier_has_the_published_number_of_weights(size: int, classes: int, weights: int) -> None:
-    """Acceptance A5."""
-    assert count(head_on({"p4": (4, 8, 9), "p5": (4, 8, 9)}, classes, size, ("16",)).classifiers[0]) == weights
-
-
-def test_the_combiner_has_the_published_number_of_weights_part_by_part() -> None:
-    """Acceptance A6."""
-    layer = Combiner(200, sum(map(int, CUB)), 1536, 0.1)
-    layer.build()
-    assert (count(layer.pool), layer.adjacency.shape, layer.alpha.shape) == (231_200 + 85, (85, 85), ())
-    assert count(layer.convolution) == 2_359_296 + 1_536
-    assert count(layer.norm) == 2 * 1_536
-    assert count(layer.query) == count(layer.key) == 589_824 + 384
-    assert (count(layer.joint_pool), count(layer.logits)) == (85 + 1, 307_200 + 200)
-
-
-@pytest.mark.parametrize(
-    ("taps", "size", "selects", "points", "dropped"),
-    [
-        # Acceptance A1 to A4.
-        (RESNET, 512, ("32",), (12544, 3136, 784, 196), (12512, 3104, 752, 164)),
-        (VIT, 512, ("32",), (785,) * 4, (753,) * 4),
-        (EFFICIENTNET, 512, ("32",), (784, 784, 196, 196), (752, 752, 164, 164)),
-        (SWIN, 1536, CUB, (2304, 576, 144, 144), (256, 64, 16, 112)),
-    ],
-)
-def test_outputs_have_the_published_shapes(taps: Any, size: int, selects: Any, points: Any, dropped: Any) -> None:
-    head = head_on(taps, 200, size, selects)
-    given = {name: keras.Input(shape, batch_size=1) for name, shape in taps.items()}
-    outputs = head(given, keras.Input((5,), batch_size=1), training=True)
-    for level, kept, there, left in zip(head.levels, head.kept, points, dropped, strict=True):
-        assert outputs[f"{level.name}_points"].shape == (1, there, 200)
-        assert outputs[f"{level.name}_dropped"].shape == (1, there)
-        assert outputs[f"{level.name}_kept"].shape == outputs[f"{level.name}_confidence"].shape == (1, kept)
-        assert outputs[level.name].shape == (1, 200)
-        assert there - kept == left
-    assert outputs["combiner"].shape == (1, 200)
-
-
-def test_nabirds_and_cub_counts_make_15_and_85_joints() -> None:
-    """Acceptance A4."""
-    for selects, joints in ((NABIRDS, 15), (CUB, 85)):
-        assert head_on(SWIN, 10, 16, selects).combiner.adjacency.shape == (joints, joints)
 
 
 def test_of_zero_logits_the_total_is_three_ln_k_and_twenty() -> None:
@@ -167,9 +62,39 @@ def test_a_term_of_weight_zero_is_not_computed() -> None:
     assert list(alone.loss(alone(TAPS, None, training=True), LABELS)) == ["combiner_cross_entropy"]
 
 
-def test_a_loss_of_nothing_is_refused() -> None:
-    with pytest.raises(UsageError, match="lambda_b, --lambda_s, --lambda_n and --lambda_c are all 0"):
-        PluginHead(3, PluginKnobs(lambda_b=0, lambda_n=0, lambda_c=0))
+@pytest.mark.parametrize("dropped", [0.0, 5.0])
+def test_weights_by_which_no_head_learns_the_classes_are_refused(dropped: float) -> None:
+    """The loss of the dropped points has no labels."""
+    with pytest.raises(UsageError, match="lambda_b, --lambda_s and --lambda_c are all 0"):
+        PluginHead(3, PluginKnobs(lambda_b=0, lambda_n=dropped, lambda_c=0))
+
+
+def test_a_combiner_that_is_not_trained_cannot_be_the_prediction() -> None:
+    with pytest.raises(UsageError, match=r"plugin_output=combiner: with --lambda_c=0[\s\S]*--plugin_output=fused"):
+        PluginHead(3, PluginKnobs(lambda_c=0, plugin_output="combiner"))
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ({"lambda_c": 0}, ["level1", "level2", "level3", "level4"]),
+        ({"lambda_b": 0}, ["combiner"]),
+        ({"lambda_b": 0, "plugin_output": "combiner"}, ["combiner"]),
+        ({"lambda_b": 0, "lambda_s": 1, "lambda_c": 0}, ["level1", "level2", "level3", "level4"]),
+    ],
+)
+def test_a_head_that_is_not_trained_says_nothing_and_has_no_part_in_the_fused_one(
+    weights: dict[str, Any], expected: list[str]
+) -> None:
+    head = small_head(PluginKnobs(fpn_size=8, **weights))
+    outputs = head(TAPS, None)
+    heads = head.heads(outputs)
+    assert list(heads) == [*expected, "fused"]
+    logits = np.array([outputs[name] for name in expected], "float64")
+    powers = np.exp(logits)
+    fused = (powers / powers.sum(-1, keepdims=True)).mean(0)
+    np.testing.assert_allclose(heads["fused"], fused, rtol=1e-5)
+    np.testing.assert_allclose(head.predict(outputs), fused, rtol=1e-5)
 
 
 def test_in_inference_there_are_no_points_and_the_same_heads() -> None:
@@ -193,6 +118,7 @@ def test_a_level_says_the_mean_logits_of_its_points_and_the_fused_head_the_mean_
     each = [np.exp(outputs[name]) / np.exp(outputs[name]).sum(1, keepdims=True) for name in list(heads)[:-1]]
     np.testing.assert_allclose(heads["fused"], np.mean(each, axis=0), rtol=1e-5)
     np.testing.assert_array_equal(head.predict(outputs), heads["fused"])
+    assert head.result == "fused"
 
 
 def test_regions_are_the_kept_points_most_confident_first() -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plugin_reference import Reference
+from published_metrics import published_best, published_hits
 
-from fgtl.heads.plugin_metrics import by_confidence, confidence_hits, percentages, published_best, published_hits
+from fgtl.heads.plugin_metrics import by_confidence, confidence_hits, percentages
 
 # One image, three heads, two classes: the surest says class 0, the other two say class 1.
 HEADS = np.array([[[0.9, 0.1], [0.4, 0.6], [0.3, 0.7]]])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import InputError
 from fgtl.regions.cell_maps import joined_energy, minmax, over_picture
 from fgtl.regions.cells import CellGrid, CropTransform, cells_to_boxes
@@ -61,7 +62,7 @@ def test_each_pixel_is_between_the_four_cells_around_it(
 def test_the_lightest_pixels_are_those_of_the_cells_box() -> None:
     """A map and the boxes of regions must show the same cell in the same place."""
     grid, size = CellGrid("p3", (4, 4), 8), (160, 320)
-    transform = CropTransform.of_evaluation(np.array([size]), 32, eval_crop=0.875)
+    transform = CropTransform.of_view(np.array([size]), ViewKnobs(image_size=32, eval_crop=0.875))
     values = np.zeros((4, 4), np.float32)
     values[1, 3] = 1
     x0, y0, x1, y1 = cells_to_boxes(np.array([[7]]), grid, transform, np.array([size]))[0, 0]

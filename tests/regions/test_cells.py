@@ -21,12 +21,16 @@ def sizes_of(*sizes: tuple[int, int]) -> np.ndarray:
     return np.array(sizes, np.int32)
 
 
+def seen_as(sizes: np.ndarray, size: int, **knobs: Any) -> CropTransform:
+    return CropTransform.of_view(sizes, ViewKnobs(image_size=size, **knobs))
+
+
 @settings(deadline=None)
 @given(SIDES, SIDES, st.integers(1, 600), st.floats(0.01, 1), st.booleans(), st.integers(0, 2**31))
 def test_there_and_back_is_the_same_place(
     height: int, width: int, size: int, share: float, legacy: bool, seed: int
 ) -> None:
-    transform = CropTransform.of_evaluation(sizes_of((height, width)), size, eval_crop=share, legacy_resize=legacy)
+    transform = seen_as(sizes_of((height, width)), size, eval_crop=share, legacy_resize=legacy)
     points = np.random.default_rng(seed).uniform(0, size, (1, 9, 2))
     assert transform.to_input(transform.to_stored(points)) == pytest.approx(points, abs=1e-7)
     stored = np.random.default_rng(seed).uniform(0, 1, (1, 9, 2)) * (width, height)
@@ -38,7 +42,7 @@ def test_there_and_back_is_the_same_place(
 def test_the_corners_of_the_input_are_the_corners_of_the_window(
     height: int, width: int, size: int, share: float
 ) -> None:
-    transform = CropTransform.of_evaluation(sizes_of((height, width)), size, eval_crop=share)
+    transform = seen_as(sizes_of((height, width)), size, eval_crop=share)
     top, left, tall, wide = transform.windows[0].tolist()
     corners = transform.to_stored(np.array([[[0, 0], [size, size]]], float))
     assert corners[0] == pytest.approx(np.array([[left, top], [left + wide, top + tall]], float))
@@ -57,8 +61,7 @@ def test_it_undoes_what_the_pipeline_does_to_a_picture(more: dict[str, Any], hei
     Image.fromarray(pixels).save(file, "PNG")
     knobs = ViewKnobs(image_size=48, eval_batch_size=1, eval_crop=0.875, threads=1, **more)
     seen = next(iter(loose_batches([file.getvalue()], knobs)))[0].numpy()[0]
-    transform = CropTransform.of_evaluation(sizes_of((height, width)), 48, eval_crop=0.875, **more)
-    np.testing.assert_array_equal(transform.windows, CropTransform.of_view(sizes_of((height, width)), knobs).windows)
+    transform = CropTransform.of_view(sizes_of((height, width)), knobs)
     # The outermost pixels repeat the window's edge.
     inner = np.arange(3, 45)
     x, y = np.meshgrid(inner, inner)
@@ -72,17 +75,17 @@ def test_it_undoes_what_the_pipeline_does_to_a_picture(more: dict[str, Any], hei
 
 def test_the_centre_of_a_resized_image_on_a_hand_case() -> None:
     """400 x 200 made 80 x 80: the inner 64 x 64 begin at 8, which is x 40, y 20 of the stored image."""
-    transform = CropTransform.of_evaluation(sizes_of((200, 400)), 64, eval_crop=0.875, resize=80)
+    transform = seen_as(sizes_of((200, 400)), 64, eval_crop=0.875, resize=80)
     corners = transform.to_stored(np.array([[[0, 0], [64, 64]]], float))
     assert corners[0].tolist() == [[40, 20], [360, 180]]
     with pytest.raises(UsageError, match="--resize=60 is smaller"):
-        CropTransform.of_evaluation(sizes_of((200, 400)), 64, eval_crop=0.875, resize=60)
+        seen_as(sizes_of((200, 400)), 64, eval_crop=0.875, resize=60)
 
 
 def test_a_cell_of_a_quarter_on_a_hand_case() -> None:
     """400 x 200 at 0.5: the window is x 100 to 300, y 50 to 150; of 2 x 2 cells number 1 is the upper right."""
     sizes = sizes_of((200, 400))
-    transform = CropTransform.of_evaluation(sizes, 64, eval_crop=0.5)
+    transform = seen_as(sizes, 64, eval_crop=0.5)
     boxes = cells_to_boxes(np.array([[1, 2]]), CellGrid("p5", (2, 2), 32), transform, sizes)
     assert boxes.dtype == np.float32
     assert boxes[0].tolist() == [[200, 50, 300, 100], [100, 100, 200, 150]]
@@ -92,7 +95,7 @@ def test_a_cell_of_a_quarter_on_a_hand_case() -> None:
 @given(SIDES, SIDES, st.integers(1, 9), st.sampled_from([4, 8, 16, 32]), st.floats(0.1, 1))
 def test_cells_of_a_full_grid_tile_the_window(height: int, width: int, cells: int, stride: int, share: float) -> None:
     sizes = sizes_of((height, width))
-    transform = CropTransform.of_evaluation(sizes, cells * stride, eval_crop=share)
+    transform = seen_as(sizes, cells * stride, eval_crop=share)
     grid = CellGrid("tap", (cells, cells), stride)
     boxes = cells_to_boxes(np.arange(cells**2)[None], grid, transform, sizes)[0].reshape(cells, cells, 4)
     top, left, tall, wide = transform.windows[0].tolist()
@@ -116,14 +119,14 @@ def test_cells_lie_around_what_they_see_whatever_the_padding(
     size: int, cells: int, stride: int, first: tuple, last: tuple
 ) -> None:
     sizes = sizes_of((size, size))
-    transform = CropTransform.of_evaluation(sizes, size, eval_crop=1.0)
+    transform = seen_as(sizes, size, eval_crop=1.0)
     boxes = cells_to_boxes(np.array([[0, cells - 1]]), CellGrid("tap", (cells, cells), stride), transform, sizes)
     assert boxes[0, :, [0, 2]].T.tolist() == [list(first), list(last)]
 
 
 def test_rows_are_rows_and_columns_are_columns() -> None:
     sizes = sizes_of((64, 64))
-    transform = CropTransform.of_evaluation(sizes, 64, eval_crop=1.0)
+    transform = seen_as(sizes, 64, eval_crop=1.0)
     boxes = cells_to_boxes(np.array([[3]]), CellGrid("wide", (1, 4), 16), transform, sizes)
     assert boxes[0, 0].tolist() == [48, 24, 64, 40]
 
@@ -132,7 +135,7 @@ def test_rows_are_rows_and_columns_are_columns() -> None:
 @given(SIDES, SIDES, st.integers(2, 200), st.integers(0, 2**31))
 def test_no_box_of_the_old_resize_leaves_the_frame(height: int, width: int, size: int, seed: int) -> None:
     sizes = sizes_of((height, width))
-    transform = CropTransform.of_evaluation(sizes, size, eval_crop=1.0, legacy_resize=True)
+    transform = seen_as(sizes, size, eval_crop=1.0, legacy_resize=True)
     cells = np.random.default_rng(seed).integers(0, size**2, (1, 20))
     boxes = cells_to_boxes(cells, CellGrid("pixels", (size, size), 1), transform, sizes)
     assert (boxes >= 0).all() and (boxes[..., 2:] <= [width, height]).all()
@@ -149,6 +152,6 @@ def test_no_box_of_the_old_resize_leaves_the_frame(height: int, width: int, size
 )
 def test_cells_that_are_not_there_are_refused(cells: np.ndarray, grid: CellGrid, message: str) -> None:
     sizes = sizes_of((64, 64))
-    transform = CropTransform.of_evaluation(sizes, 64, eval_crop=1.0)
+    transform = seen_as(sizes, 64, eval_crop=1.0)
     with pytest.raises(InputError, match=message):
         cells_to_boxes(cells, grid, transform, sizes)

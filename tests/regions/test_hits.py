@@ -1,5 +1,7 @@
 """Which points lie in which boxes: hand cases, the definition, and what must hold of any boxes."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,6 +82,14 @@ def test_boxes_that_cover_all_hit_everything_that_is_seen(seed: int) -> None:
 def test_images_without_parts_have_no_hits() -> None:
     regions = some_regions(0)
     assert first_hits(regions, np.zeros((7, 0, 2))).shape == (7, 0)
+
+
+def test_without_parts_one_image_of_many_boxes_costs_nothing() -> None:
+    regions = regions_of([[[0.0, 0.0, 9.0, 9.0]] * 2000, *([[[0.0, 0.0, 9.0, 9.0]]] * 500)])
+    tracemalloc.start()
+    first_hits(regions, np.zeros((501, 0, 2)))
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
 
 
 def test_the_middle_of_a_box_decides_on_the_object() -> None:

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from fgtl.data.knobs import ViewKnobs
 from fgtl.errors import InputError
 from fgtl.regions.cells import CellGrid, CropTransform
 from fgtl.regions.kept import KeptPoints, regions_of_points
 
 SIZES = np.array([[64, 64], [128, 64]], np.int32)
 IDS = np.array(["a", "b"])
-TRANSFORM = CropTransform.of_evaluation(SIZES, 64, eval_crop=1.0)
+TRANSFORM = CropTransform.of_view(SIZES, ViewKnobs(image_size=64, eval_crop=1.0))
 
 
 def kept(name: str, cells: int, points: list, scores: list, prefix_tokens: int = 0) -> KeptPoints:

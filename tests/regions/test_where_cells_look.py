@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from fgtl.data.knobs import ViewKnobs
 from fgtl.data.quiet import import_tensorflow
 from fgtl.models.backbone import build_network
 from fgtl.models.taps import Tap
@@ -35,7 +36,8 @@ def box_middles(grid: CellGrid, size: int, cells: list[int]) -> np.ndarray:
     """(P, 2) x and y of the middles of the boxes of cells of the diagonal, none of them cut off."""
     sizes = np.array([[size, size]], np.int32)
     numbers = np.array([[c * grid.grid[1] + c for c in cells]])
-    boxes = cells_to_boxes(numbers, grid, CropTransform.of_evaluation(sizes, size, eval_crop=1.0), sizes)[0]
+    transform = CropTransform.of_view(sizes, ViewKnobs(image_size=size, eval_crop=1.0))
+    boxes = cells_to_boxes(numbers, grid, transform, sizes)[0]
     return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 

@@ -243,6 +243,21 @@ def test_crops_of_the_run_are_shown(evaluated):
     assert any(image.get("class") == "sheet" for image in page(evaluated).all("img"))
 
 
+def test_where_the_model_looks_is_shown_of_the_evaluation_else_of_the_training(evaluated):
+    assert "heat" not in page(evaluated).sections
+    for path, images in (
+        (evaluated.run_dir / "heat.png", "validation"),
+        (evaluated.run_dir / "eval" / "test.heat.png", "test"),
+    ):
+        Image.new("RGB", (300, 100), "teal").save(path)
+        found = page(evaluated)
+        assert found.sections[:3] == ["training", "heat", "confusion"]
+        assert [link["href"] for link in found.all("a")] == [f"#{name}" for name in found.sections]
+        shown = [image["alt"] for image in found.all("img") if image.get("class") == "sheet"]
+        assert shown == [f"A sheet of images of {images} with their kept points and class maps"]
+        assert f"fgtl heat --run_dir={evaluated.run_dir}" in found.text
+
+
 def test_the_command_line_repeats_every_knob(evaluated):
     text = page(evaluated).text
     for part in ("--flip", "--nojit", "--devices=cpu:0,cpu:1", "--batch_size=64", "--backbone=mobilenet_v2"):

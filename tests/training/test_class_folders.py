@@ -71,3 +71,47 @@ def test_what_it_names_has_an_end(tmp_path: Path) -> None:
     (_, *lines) = read_class_folders([str(tmp_path)], files(tmp_path), NAMES).left_out().splitlines()
     assert [line.split("'")[1] for line in lines[:-1]] == ["x0", "x1", "x2", "x3", "x4"]
     assert lines[-1] == "  4 in 4 more folders that are called as no class."
+
+
+NUMBERED = ("001.robin", "002.wren", "003.wren", "owl", "004.4.5_tit")
+
+
+def labels_in(folder: Path, names: tuple[str, ...], *folders: str) -> dict[str, int]:
+    for name in folders:
+        (folder / name).mkdir()
+        (folder / name / "1.jpg").touch()
+    found = read_class_folders([str(folder)], files(folder), names).labels
+    return {path.parent.name: label for path, label in found.items()}
+
+
+def test_the_number_of_a_class_may_be_left_out_on_either_side(tmp_path: Path) -> None:
+    assert labels_in(tmp_path, NUMBERED, "robin", "017.owl", "4.5_tit") == {"robin": 0, "017.owl": 3, "4.5_tit": 4}
+
+
+def test_a_name_of_two_numbered_classes_and_another_number_say_nothing(tmp_path: Path) -> None:
+    found = labels_in(tmp_path, NUMBERED, "002.wren", "wren", "005.robin", "12.owl", "5_tit")
+    assert found == {"002.wren": 1}
+
+
+def test_a_whole_name_goes_before_one_without_its_number(tmp_path: Path) -> None:
+    assert labels_in(tmp_path, ("001.crane", "crane"), "crane", "001.crane", "002.crane") == {
+        "crane": 1,
+        "001.crane": 0,
+    }
+
+
+def test_where_no_sub_folder_is_a_class_an_example_is_given(tmp_path: Path) -> None:
+    assert labels_in(tmp_path, NAMES, "abc", "bulfinch") == {}
+    found = read_class_folders([str(tmp_path)], files(tmp_path), NAMES)
+    assert found.unmatched().endswith("'bulfinch' is no class of the run. Did you mean 'bullfinch'?")
+    found = read_class_folders([str(tmp_path)], files(tmp_path), ("kea", "emu"))
+    assert found.unmatched().endswith("'abc' is no class of the run. Its classes have names such as 'kea'.")
+
+
+def test_nothing_is_said_where_an_image_lies_beside_the_folders_or_a_folder_is_a_class(tmp_path: Path) -> None:
+    labels_in(tmp_path, NAMES, "abc")
+    single = [*files(tmp_path), tmp_path / "2.jpg"]
+    assert read_class_folders([str(tmp_path)], single, NAMES).unmatched() == ""
+    assert read_class_folders([str(tmp_path / "abc")], files(tmp_path), NAMES).unmatched() == ""
+    assert labels_in(tmp_path, NAMES, "wren") == {"wren": 1}
+    assert read_class_folders([str(tmp_path)], files(tmp_path), NAMES).unmatched() == ""

@@ -1,10 +1,12 @@
 """Each head of a head that is several, and the saved model's heads, which are those of the model that was saved."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from fgtl.errors import UsageError
 from fgtl.heads.classifier import load_classifier
@@ -27,7 +29,17 @@ def test_heads_come_side_by_side_and_are_told_apart() -> None:
     for name in names:
         np.testing.assert_allclose(each[name], expected[name], atol=1e-6)
     np.testing.assert_allclose(each["fused"], model.probabilities(IMAGES), atol=1e-6)
-    assert {name: one.tolist() for name, one in by_head(names, np.arange(10)).items()}["level2"] == [2, 3]
+    assert {name: one.tolist() for name, one in by_head(names, np.arange(8)).items()}["level2"] == [2, 3]
+
+
+@pytest.mark.parametrize(("weights", "own"), [({}, 4), ({"lambda_c": 0}, 3)])
+def test_the_fused_head_is_not_kept_and_is_bit_for_bit_the_prediction(weights: dict[str, float], own: int) -> None:
+    with bright_networks():
+        model = bright_classifier(3, **weights)
+    rows = np.asarray(tf.function(partial(probabilities_of_each, model))(IMAGES))
+    assert rows.shape == (4, own * 3)
+    fused = by_head(head_names(model), rows)["fused"]
+    np.testing.assert_array_equal(fused, tf.function(model.probabilities)(IMAGES))
 
 
 def test_a_saved_model_has_no_points_and_the_same_heads(tmp_path: Path) -> None:
