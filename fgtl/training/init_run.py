@@ -104,6 +104,14 @@ def _check_kept(head: PluginHead, source: PluginHead, folder: Path) -> None:
             expected="the same: the combiner has learned weights for each of them.",
             fix=f"Give --num_selects={there}, or add --noinit_head: then only the backbone starts from it.",
         )
+    if fresh := sorted(_by_path(head).keys() - _by_path(source).keys()):
+        raise DataError(
+            f"--init_run={folder} has no {fresh[0]}: it goes from level to level with "
+            f"--plugin_upsample={source.knobs.plugin_upsample}, not with {head.knobs.plugin_upsample}.",
+            expected="the same weights in both heads.",
+            fix=f"Give --plugin_upsample={source.knobs.plugin_upsample}, or add --noinit_head: then only the backbone "
+            "starts from it.",
+        )
 
 
 def _check_classes(run: Run, class_names: Sequence[str]) -> None:

@@ -128,6 +128,15 @@ def test_a_run_goes_on_at_another_size_when_it_keeps_as_many_points(
     assert main([*train, *words, "--num_selects=32,24,4"]) == 0
 
 
+def test_a_run_does_not_go_on_with_another_way_from_level_to_level(
+    train: list[str], run_of: Callable[..., Path], refused: Refused, tmp_path: Path
+) -> None:
+    """The learned maps would begin from nothing without a word."""
+    words = [f"--init_run={run_of()}", "--num_selects=32,24,4", "--plugin_upsample=points"]
+    refused([*train, *words], "pyramid", "--plugin_upsample=auto, not with points", "--noinit_head")
+    assert not (tmp_path / "run").exists()
+
+
 def test_one_class_is_refused(
     train: list[str], refused: Refused, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
