@@ -132,7 +132,7 @@ def test_a_run_does_not_go_on_with_another_way_from_level_to_level(
     train: list[str], run_of: Callable[..., Path], refused: Refused, tmp_path: Path
 ) -> None:
     """The learned maps would begin from nothing without a word."""
-    words = [f"--init_run={run_of()}", "--num_selects=32,24,4", "--plugin_upsample=points"]
+    words = [f"--init_run={run_of()}", "--image_size=64", "--num_selects=32,24,4", "--plugin_upsample=points"]
     refused([*train, *words], "pyramid", "--plugin_upsample=auto, not with points", "--noinit_head")
     assert not (tmp_path / "run").exists()
 
