@@ -3,8 +3,8 @@
 ResNet-50 at 448 pixels and Swin-Large at 384, each with a linear head and with the plug-in, in bfloat16. A step is forward,
 the head's losses, gradients of all weights, batch statistics, and an update by SGD with momentum, as one compiled
 program; one batch lies in the device's memory. As in `benchmarks/model_time.py` this is not fgtl's step, which is
-TensorFlow's, but the same networks, heads and losses. Operations and memory are the compiler's own figures; of Swin's taps
-see recipes/plugin_swin_large_384.flags.
+TensorFlow's, but the same networks, heads and losses. Operations and memory are the compiler's own figures. Taps, kept
+points and the way from level to level are those of `recipes/plugin_resnet50_448.flags` and `plugin_swin_large_384.flags`.
 
     overhead = 1.15 * ratio of operations / ratio of times        goal: 1, printed on a GPU only
 
@@ -45,6 +45,8 @@ class Size:
     selects: tuple[str, ...]
     passes: int
     repeats: int
+    taps: tuple[str, ...] = ()
+    upsample: str = "auto"
 
     def __str__(self) -> str:
         return f"{self.backbone}, {self.pixels} px, batch {self.batch}, F {self.fpn_size}"
@@ -52,7 +54,17 @@ class Size:
 
 PUBLISHED = (
     Size("resnet50", 448, 32, 512, ("32",), 10, 5),
-    Size("keras_hub:swin_large_384", 384, 16, 1536, ("2048", "512", "128", "32"), 10, 5),
+    Size(
+        "keras_hub:swin_large_384",
+        384,
+        batch=16,
+        fpn_size=1536,
+        selects=("2048", "512", "128", "32"),
+        passes=10,
+        repeats=5,
+        taps=("stage1", "stage2", "stage3", "stage4"),
+        upsample="points",
+    ),
 )
 ON_CPU = (Size("mobilenet_v2", 96, 4, 64, (), 1, 3),)
 
@@ -77,8 +89,10 @@ def classifier(size: Size, head: str) -> "Classifier":
     from fgtl.models.backbone import build_network
 
     keras.utils.set_random_seed(0)
-    knobs = PluginKnobs(fpn_size=size.fpn_size, num_selects=size.selects)
-    network = build_network(size.backbone, size.pixels)
+    knobs = PluginKnobs(
+        fpn_size=size.fpn_size, num_selects=size.selects, plugin_taps=size.taps, plugin_upsample=size.upsample
+    )
+    network = build_network(size.backbone, size.pixels, taps=size.taps)
     return Classifier(network, LinearHead(CLASSES) if head == HEADS[0] else PluginHead(CLASSES, knobs))
 
 
