@@ -57,7 +57,7 @@ class Answers:
     Attributes:
         levels: (B, K) mean logits of each.
         kept: (B, s) indices of each, in rank order.
-        combined: (B, K) logits.
+        combined: (B, K) logits of the same points of both.
     """
 
     levels: list[np.ndarray]

@@ -70,7 +70,7 @@ class Combiner(nn.Module):
 
 
 class TorchPlugin(nn.Module):
-    """Taps [(B, C, H, W)], each half as wide as the last -> (level logits [(B, S, K)], dropped, kept indices, combined logits).
+    """Taps [(B, C, H, W)], each half as wide as the last -> (level logits [(B, S, K)], dropped ones, combined logits).
 
     Args:
         channels: of each tap.
@@ -89,7 +89,13 @@ class TorchPlugin(nn.Module):
         self.selector = Selector(kept)
         self.combiner = Combiner(sum(kept), size, classes)
 
-    def forward(self, taps: list[Tensor]) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor]:
+    def forward(self, taps: list[Tensor]) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        points, logits = self.points(taps)
+        features, dropped, _ = self.selector(points, logits)
+        return logits, dropped, self.combiner(torch.cat(features, dim=1).transpose(1, 2))
+
+    def points(self, taps: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Features [(B, F, S)] and logits [(B, S, K)] of every point."""
         maps = [
             second(functional.relu(first(tap)))
             for first, second, tap in zip(self.widen, self.project, taps, strict=True)
@@ -102,8 +108,7 @@ class TorchPlugin(nn.Module):
             last(functional.relu(norm(hidden(rows)))).transpose(1, 2)
             for hidden, norm, last, rows in zip(self.hidden, self.norms, self.logits, points, strict=True)
         ]
-        features, dropped, indices = self.selector(points, logits)
-        return logits, dropped, indices, self.combiner(torch.cat(features, dim=1).transpose(1, 2))
+        return points, logits
 
     def loss(self, logits: list[Tensor], dropped: list[Tensor], combined: Tensor, labels: Tensor) -> Tensor:
         """The published total: 0.5 each level + 5 what is dropped + 1 the combiner."""
@@ -161,13 +166,17 @@ class Theirs:
         self.taps = [torch.from_numpy(tap).requires_grad_() for tap in maps]
         self.labels = torch.from_numpy(drawn_labels(size)).long()
 
-    def answers(self) -> Answers:
-        """In inference."""
+    def answers(self, kept: Sequence[np.ndarray]) -> Answers:
+        """In inference; the combined logits are those of the points `kept`, of ours."""
         self.head.eval()
         with torch.inference_mode():
-            logits, _, kept, combined = self.head(self.taps)
+            points, logits = self.head.points(self.taps)
+            _, _, own = self.head.selector(points, logits)
+            places = (torch.from_numpy(index).long()[:, None] for index in kept)
+            chosen = [torch.take_along_dim(grid, place, dim=2) for grid, place in zip(points, places, strict=True)]
+            combined = self.head.combiner(torch.cat(chosen, dim=2))
         return Answers(
-            [scores.mean(1).numpy() for scores in logits], [order.numpy() for order in kept], combined.numpy()
+            [scores.mean(1).numpy() for scores in logits], [order.numpy() for order in own], combined.numpy()
         )
 
     def losses(self, steps: int) -> list[float]:
@@ -179,7 +188,7 @@ class Theirs:
         self.head.eval()
         with torch.inference_mode():
             for _ in range(2 * self.size.steps):
-                logits, _, _, combined = self.head(self.taps)
+                logits, _, combined = self.head(self.taps)
                 heads = [*(scores.mean(1) for scores in logits), combined]
                 (sum(torch.softmax(head, -1) for head in heads) / len(heads)).numpy()
         return 2 * self.size.steps * self.size.batch
@@ -194,7 +203,7 @@ class Theirs:
         self.optimizer.zero_grad()
         for tap in self.taps:
             tap.grad = None
-        logits, dropped, _, combined = self.head(self.taps)
+        logits, dropped, combined = self.head(self.taps)
         loss = self.head.loss(logits, dropped, combined, self.labels)
         loss.backward()
         self.optimizer.step()

@@ -27,8 +27,6 @@ from fgtl.losses.selected_points import selected_point_loss
 class PointClassifier(layers.Layer):
     """(B, S, F) -> (B, S, K) float32 logits of every point: 1x1 convolution, batch normalisation, ReLU, 1x1 convolution.
 
-    `call` begins behind the first one, `hidden`, which the features are put through by themselves.
-
     Args:
         classes: K.
         channels: F.
@@ -44,8 +42,8 @@ class PointClassifier(layers.Layer):
         # In half precision points would tie, and their ranking be a draw of lots.
         self.logits = dense(self.classes, self.channels, "logits", "float32")
 
-    def call(self, hidden: Any, training: bool | None = None) -> Any:
-        hidden = self.norm(hidden[:, :, None], training=training)
+    def call(self, points: Any, training: bool | None = None) -> Any:
+        hidden = self.norm(self.hidden(points)[:, :, None], training=training)
         # No [:, :, 0], whose gradient is a copy of everything.
         return self.logits(ops.squeeze(ops.relu(hidden), axis=2))
 
@@ -140,13 +138,13 @@ class PluginHead(Head):
     def outputs(self, taps: Mapping[str, Any], training: bool | None = None, points: bool = True) -> dict[str, Any]:
         """What `call` returns; with `points` also what the losses need, whatever the mode."""
         maps = [ops.reshape(taps[level.tap], (-1, level.points, level.channels)) for level in self.levels]
-        # A kept point is made of four of the coarser level: with more of them nothing would be saved.
-        pyramid = self.pyramid.features(maps, few=4 * self.kept[0] <= self.levels[0].points)
         outputs, selected = {}, []
-        for level, count, classifier, features in zip(self.levels, self.kept, self.classifiers, pyramid, strict=True):
-            logits = classifier(features.through(classifier.hidden), training=training)
+        for level, count, classifier, features in zip(
+            self.levels, self.kept, self.classifiers, self.pyramid(maps), strict=True
+        ):
+            logits = classifier(features, training=training)
             best = select(logits, count)
-            selected.append(features.rows(best.index))
+            selected.append(rows_of(features, best.index))
             outputs[level.name] = ops.mean(logits, axis=1)
             outputs[f"{level.name}_kept"], outputs[f"{level.name}_confidence"] = best.index, best.confidence
             if points:

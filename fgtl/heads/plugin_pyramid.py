@@ -8,8 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from fgtl.errors import InputError, UsageError
-from fgtl.heads.plugin_features import Features, JoinedFeatures
-from fgtl.heads.plugin_layers import PointMap, dense, rows_of
+from fgtl.heads.plugin_layers import PointMap, dense
 from fgtl.heads.plugin_levels import Level
 
 
@@ -41,10 +40,6 @@ class Pyramid(layers.Layer):
         self.up = [_joined(finer, coarser, self.upsample) for finer, coarser in pairs]
 
     def call(self, maps: Sequence[Any]) -> list[Any]:
-        return [features.points for features in self.features(maps)]
-
-    def features(self, maps: Sequence[Any], few: bool = False) -> list[Features]:
-        """The same; with `few`, those of the finest level are computed where they are looked at only, if interpolated."""
         for level, points in zip(self.levels, maps, strict=True):
             if points.shape[1] != level.points:
                 raise InputError(
@@ -52,13 +47,14 @@ class Pyramid(layers.Layer):
                     expected=f"{level.points}, for which the plug-in was built.",
                     fix="A plug-in serves the input size that it was trained at; start another from it with --init_run.",
                 )
-        widened = [ops.relu(widen(points)) for widen, points in zip(self.widen, maps, strict=True)]
-        found = [Features(self.project[-1](widened[-1]))]
-        for number in reversed(range(len(self.up))):
-            joined = JoinedFeatures(widened[number], self.project[number], self.up[number], found[0].points)
-            lazy = few and number == 0 and isinstance(self.up[0], Bilinear)
-            found.insert(0, joined if lazy else Features(joined.points))
-        return found
+        projected = [
+            project(ops.relu(widen(points)))
+            for widen, project, points in zip(self.widen, self.project, maps, strict=True)
+        ]
+        pyramid = [projected[-1]]
+        for points, up in zip(projected[-2::-1], self.up[::-1], strict=True):
+            pyramid.insert(0, points + (up(pyramid[0]) if up else pyramid[0]))
+        return pyramid
 
 
 class Bilinear(layers.Layer):
@@ -91,43 +87,11 @@ class Bilinear(layers.Layer):
         finer = ops.reshape(wide, (-1, finer_height * finer_width, channels))
         return ops.concatenate([points[:, : self.prefix], finer], axis=1) if self.prefix else finer
 
-    def rows(self, points: Any, index: Any) -> Any:
-        """(B, p + H * W, F) and (B, s) int, places in the finer grid -> (B, s, F): what `call` gives there."""
-        corners, shares = (ops.convert_to_tensor(table) for table in self._corners())
-        places = ops.reshape(ops.take(corners, index, axis=0), (-1, index.shape[1] * 4))
-        around = ops.reshape(rows_of(points, places), (-1, index.shape[1], 4, points.shape[-1]))
-        return ops.sum(around * ops.cast(ops.take(shares, index, axis=0), points.dtype)[..., None], axis=2)
-
-    def _corners(self) -> tuple[np.ndarray, np.ndarray]:
-        """(p + H' * W', 4) int32 places in the coarser grid and what each counts, float32; of a prefix token its own."""
-        (low, high, far), (left, right, aside) = (
-            _neighbours(*sizes) for sizes in zip(self.fine, self.coarse, strict=True)
-        )
-        width = self.coarse[1]
-        rows = np.stack([low, low, high, high], axis=-1)[:, None] * width
-        places = rows + np.stack([left, right, left, right], axis=-1)
-        down = np.stack([1 - far, 1 - far, far, far], axis=-1)[:, None]
-        shares = down * np.stack([1 - aside, aside, 1 - aside, aside], axis=-1)
-        own = np.repeat(np.arange(self.prefix)[:, None], 4, axis=1)
-        corners = np.concatenate([own, self.prefix + places.reshape(-1, 4)])
-        weights = np.concatenate([np.full((self.prefix, 4), 0.25), shares.reshape(-1, 4)])
-        return corners.astype(np.int32), weights.astype(np.float32)
-
 
 def bilinear_weights(outputs: int, inputs: int) -> np.ndarray:
     """(outputs, inputs) float32: what each cell counts in each cell of a line that is longer or as long; rows sum to 1."""
-    low, high, far = _neighbours(outputs, inputs)
-    weights = np.zeros((outputs, inputs))
-    np.add.at(weights, (np.arange(outputs), low), 1 - far)
-    np.add.at(weights, (np.arange(outputs), high), far)
-    return weights.astype(np.float32)
-
-
-def _neighbours(outputs: int, inputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each cell of a finer line the cells of the coarser one before and behind it, and how far it is from the first."""
     place = np.clip((np.arange(outputs) + 0.5) * inputs / outputs - 0.5, 0, inputs - 1)
-    low = np.floor(place).astype(int)
-    return low, np.minimum(low + 1, inputs - 1), place - low
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(inputs))).astype(np.float32)
 
 
 def token_grids(*tokens: int) -> tuple[int, list[tuple[int, int]]] | None:

@@ -21,11 +21,10 @@ def test_it_is_one_of_the_programs_and_what_it_stands_on_is_not() -> None:
     assert not names & {"plugin_sides.py", "plugin_size.py", "plugin_torch.py", "workers.py", "multiply_adds.py"}
 
 
-def test_equal_answers_pass_also_where_one_image_has_two_points_the_other_way_round() -> None:
-    kept, combined = ONE.kept[0].copy(), ONE.combined.copy()
-    kept[3, :2], combined[3] = kept[3, 1::-1], 7
-    expect_same_answers(ONE, ONE)
-    expect_same_answers(ONE, replace(ONE, kept=[kept], combined=combined))
+def test_equal_answers_pass_also_where_two_points_of_an_image_are_the_other_way_round() -> None:
+    kept = ONE.kept[0].copy()
+    kept[3, :2] = kept[3, 1::-1]
+    expect_same_answers(ONE, replace(ONE, kept=[kept]))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,6 @@ def test_equal_answers_pass_also_where_one_image_has_two_points_the_other_way_ro
     [
         (replace(ONE, levels=[ONE.levels[0] + 1e-3]), "logits of a level"),
         (replace(ONE, kept=[ONE.kept[0][:, ::-1]]), "different points"),
-        (replace(ONE, kept=[np.where(np.arange(40) < 2, ONE.kept[0] ^ 1, ONE.kept[0])]), "rank points differently"),
         (replace(ONE, combined=ONE.combined + 1e-3), "combined logits"),
     ],
 )
