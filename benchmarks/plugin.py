@@ -15,7 +15,7 @@ statistics kept, most points of a level), ResNet-50 as in the published one (the
 
 PyTorch is no dependency of fgtl, nor of its tests. Without it the head is measured alone, and its claims are left out:
 
-    pip install torch --index-url https://download.pytorch.org/whl/cpu
+    pip install torch
     python benchmarks/plugin.py [--quick]
 
     RATIO plugin_training_overhead_NAME     1.15 * ratio of multiply-adds / ratio of times of a training step
