@@ -25,10 +25,12 @@ class Tally:
     Attributes:
         hits: (N,) float64, points that were hit, a mean where there are several draws.
         points: (N,) float64, points that could be.
+        signed: the hits are differences, of either sign.
     """
 
     hits: NDArray[np.float64]
     points: NDArray[np.float64]
+    signed: bool = False
 
     @property
     def share(self) -> float:
@@ -38,14 +40,15 @@ class Tally:
 
     def plus(self, other: "Tally") -> "Tally":
         """Both together, image by image."""
-        return Tally(self.hits + other.hits, self.points + other.points)
+        return Tally(self.hits + other.hits, self.points + other.points, self.signed)
 
 
 def rates_of(tallies: Sequence[Tally], seed: int) -> list[Rate]:
     """The share of each tally with its 95 % interval, bootstrap over images: 2.5 % and 97.5 % quantiles.
 
     The same resamples serve all tallies. Where the resamples do not differ, since every point was hit, or none, or there
-    is a single image, they say nothing, and the interval is Wilson's over the images.
+    is a single image, they say nothing, and the interval is Wilson's over the images; about a difference of 0, its upper
+    bound to both sides.
 
     Args:
         tallies: of the same N images; each has points in one image at least.
@@ -79,5 +82,6 @@ def _rate(tally: Tally, low: float, high: float) -> Rate:
     if high - low < 1e-12 and (images == 1 or abs(share) in (0.0, 1.0)):
         low, high = wilson_interval(round(abs(share) * images), images)
         low, high = (low, high) if share >= 0 else (-high, -low)
+        low = -high if tally.signed and share == 0 else low
     # Means of draws are rounded: a bound may lie an ulp on the wrong side.
     return Rate(share, min(low, share), max(high, share))

@@ -140,13 +140,13 @@ def _mean(drawn: Iterable[dict[Key, Tally]]) -> dict[Key, Tally]:
     for one in drawn:
         count += 1
         sums = {key: tally.plus(sums[key]) if key in sums else tally for key, tally in one.items()}
-    return {key: Tally(total.hits / count, total.points / count) for key, total in sums.items()}
+    return {key: replace(total, hits=total.hits / count, points=total.points / count) for key, total in sums.items()}
 
 
 def _difference(one: Tally, other: Tally) -> Tally:
     """Image by image; where the numbers of points differ (of boxes, of another image), hits are scaled to `one`'s."""
     scale = np.divide(one.points, other.points, out=np.zeros(len(one.points)), where=other.points > 0)
-    return Tally(one.hits - scale * other.hits, one.points)
+    return Tally(one.hits - scale * other.hits, one.points, signed=True)
 
 
 def _curve(regions: Regions, truth: Truth, settings: HitSettings) -> tuple[tuple[int, dict[str, float]], ...]:

@@ -1,7 +1,8 @@
 """What the parts of the plug-in are made of, with the published initial values and constants.
 
 Weights and biases start uniform in +-1/sqrt(fan_in); batch normalisation has epsilon 1e-5 and keeps 0.9 of the old
-statistics.
+statistics. The running variance is Keras' mean of the batches' variances; the original averages n / (n - 1) of them, with n
+points in a batch, which only batches of a few points show.
 """
 
 import math

@@ -6,8 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from fgtl.data.knobs import ViewKnobs
 from fgtl.data.many_views import VIEWS
 from fgtl.errors import DataError, UsageError
+from fgtl.features.extractor import Extractor
 from fgtl.files import sha256_of
 from fgtl.knobs import flag
 from fgtl.training.fit_knobs import TrustKnobs
@@ -102,3 +104,20 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "-"
+
+
+def view_knobs_of(extractor: Extractor, **own: Any) -> ViewKnobs:
+    """How an extractor is shown images; `own` are knobs that change no figure (batch size, threads).
+
+    Raises:
+        UsageError: its crop is larger than the square it is cut from.
+    """
+    knobs = ViewKnobs(
+        image_size=extractor.input_size,
+        resize=extractor.resize,
+        eval_crop=extractor.eval_crop,
+        legacy_resize=extractor.legacy_resize,
+        **own,
+    )
+    knobs.check_resize()
+    return knobs

@@ -16,7 +16,6 @@ from keras import ops
 import fgtl
 from fgtl.console import Progress, warn
 from fgtl.data.damage import damage_explained
-from fgtl.data.knobs import ViewKnobs
 from fgtl.data.many_views import View, views_named
 from fgtl.data.records import RecordSet, Selection
 from fgtl.errors import DataError, UsageError
@@ -30,7 +29,7 @@ from fgtl.interop.pretrained import build_backbone, weights_sha256
 from fgtl.models.backbone import Backbone
 from fgtl.training.distribution import pick_strategy, scope_of
 from fgtl.training.evaluation import Predictor
-from fgtl.training.extract_knobs import FEATURES_TAP, ExtractKnobs, question_of
+from fgtl.training.extract_knobs import FEATURES_TAP, ExtractKnobs, question_of, view_knobs_of
 from fgtl.training.predictions import predict_selection
 from fgtl.training.run import Run
 
@@ -149,23 +148,6 @@ def build_network(knobs: ExtractKnobs) -> Network:
     seen = {"resize": views.resize, "eval_crop": views.eval_crop, "legacy_resize": views.legacy_resize}
     network = _network(model, model.backbone, knobs, seen)
     return replace(network, source_classes=run.class_names, head_sha256=run.model_facts["sha256"])
-
-
-def view_knobs_of(extractor: Extractor, **own: Any) -> ViewKnobs:
-    """How an extractor is shown images; `own` are knobs that change no figure (batch size, threads).
-
-    Raises:
-        UsageError: its crop is larger than the square it is cut from.
-    """
-    knobs = ViewKnobs(
-        image_size=extractor.input_size,
-        resize=extractor.resize,
-        eval_crop=extractor.eval_crop,
-        legacy_resize=extractor.legacy_resize,
-        **own,
-    )
-    knobs.check_resize()
-    return knobs
 
 
 def _network(model: Any, backbone: Backbone, knobs: ExtractKnobs, seen: dict[str, Any]) -> Network:

@@ -12,6 +12,7 @@ from keras import ops
 from fgtl.data.image_files.policy import inspect
 from fgtl.data.knobs import ViewKnobs
 from fgtl.data.views import loose_batches
+from fgtl.errors import UsageError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.plugin import PluginHead
 from fgtl.regions.cell_maps import Map, joined_energy, minmax, over_picture
@@ -70,8 +71,8 @@ class ImageHeat:
 
     @property
     def largest(self) -> float:
-        """The highest probability of the class at any point."""
-        return max(float(level.class_map.max()) for level in self.levels)
+        """The highest probability of the class at any point; never 0, which one that is far off may round to."""
+        return max(float(np.finfo(np.float32).tiny), *(float(level.class_map.max()) for level in self.levels))
 
     def seen_on(self, picture: tuple[int, int]) -> np.ndarray:
         """(height, width) bool: the pixels of a picture of the image that the network sees."""
@@ -103,9 +104,17 @@ class HeatFinder:
     Args:
         model: of a run; of a head that is no plug-in there are neither points nor class maps.
         knobs: how the model sees images.
+
+    Raises:
+        UsageError: the backbone gives no maps.
     """
 
     def __init__(self, model: Classifier, knobs: ViewKnobs) -> None:
+        if not taps_of(model):
+            raise UsageError(
+                f"The backbone {model.backbone.architecture} gives a vector and no maps: there is nothing to look at.",
+                expected="a run whose backbone has taps; fgtl backbones lists them.",
+            )
         self._model, self._knobs = model, knobs
         self._look = tf.function(partial(_look, model))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fgtl.console import warn
 from fgtl.errors import DataError
 from fgtl.heads.classifier import Classifier, load_classifier
 from fgtl.heads.head import name_of
@@ -82,6 +83,7 @@ def _check_head(model: Classifier, source: Classifier, folder: Path) -> None:
             fix="Add --noinit_head: then only the backbone starts from it.",
         )
     if isinstance(model.head, PluginHead):
+        _check_levels(model.head, source.head, folder)
         _check_kept(model.head, source.head, folder)
     found = _by_path(source.head)
     for path, variable in _by_path(model.head).items():
@@ -93,6 +95,17 @@ def _check_head(model: Classifier, source: Classifier, folder: Path) -> None:
                 fix="Give the head's knobs and the --image_size of that run, or add --noinit_head: then only the "
                 "backbone starts from it.",
             )
+
+
+def _check_levels(head: PluginHead, source: PluginHead, folder: Path) -> None:
+    """Blocks of a transformer have the same shapes: the weights of one would fit another."""
+    here, there = (",".join(level.tap for level in one.levels) for one in (head, source))
+    if here != there:
+        raise DataError(
+            f"--init_run={folder} has its levels on the taps {there}, here they are on {here}.",
+            expected="the same taps: what a level has learned is about one of them.",
+            fix=f"Give --plugin_taps={there}, or add --noinit_head: then only the backbone starts from it.",
+        )
 
 
 def _check_kept(head: PluginHead, source: PluginHead, folder: Path) -> None:
@@ -111,6 +124,11 @@ def _check_kept(head: PluginHead, source: PluginHead, folder: Path) -> None:
             expected="the same weights in both heads.",
             fix=f"Give --plugin_upsample={source.knobs.plugin_upsample}, or add --noinit_head: then only the backbone "
             "starts from it.",
+        )
+    if _by_path(source).keys() - _by_path(head).keys():
+        warn(
+            f"The learned maps from level to level of --init_run={folder} are left behind: here it is "
+            f"--plugin_upsample={head.knobs.plugin_upsample}."
         )
 
 

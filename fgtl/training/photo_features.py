@@ -12,8 +12,8 @@ from fgtl.data.many_views import views_named
 from fgtl.data.views import loose_batches
 from fgtl.errors import UsageError
 from fgtl.features.extractor import Extractor
-from fgtl.training.extract_knobs import ExtractKnobs
-from fgtl.training.extraction import Network, build_network, view_knobs_of
+from fgtl.training.extract_knobs import ExtractKnobs, view_knobs_of
+from fgtl.training.extraction import Network, build_network
 
 
 def rebuild_network(

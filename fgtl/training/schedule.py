@@ -63,8 +63,9 @@ class LateCosine(schedules.LearningRateSchedule):
         """Scalar rate of a zero-based step."""
         step = ops.cast(step, "float32")
         ramp = self.START + (self.rate - self.START) * step / max(self.warmup - 1, 1)
-        turn = ops.cos((step - self.warmup) * (math.pi / self.length))
-        return ops.where(step < self.warmup, ramp, self.end + (self.rate - self.end) / 2 * (1 + turn))
+        # (1 + cos x) / 2 is sin^2((pi - x) / 2), which loses no digits near the end.
+        half = ops.sin((self.length + self.warmup - step) * (math.pi / 2 / self.length))
+        return ops.where(step < self.warmup, ramp, self.end + (self.rate - self.end) * half**2)
 
     def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "warmup": self.warmup, "length": self.length, "end": self.end}

@@ -51,6 +51,12 @@ def test_where_all_images_agree_the_interval_is_wilsons_over_images(hits: list[f
     assert (less.low, less.high) == ((-high, -low) if any(hits) else (low, high))
 
 
+def test_no_difference_anywhere_may_be_one_of_either_sign() -> None:
+    none = Tally(np.zeros(7), np.ones(7), signed=True)
+    (rate,) = rates_of([none.plus(none)], 0)
+    assert rate.value == 0 and rate.high == wilson_interval(0, 7)[1] and rate.low == -rate.high
+
+
 def test_a_single_image_says_little() -> None:
     (rate,) = rates_of([tally([3, 0], [10, 0])], 0)
     assert rate.low < 0.01 < 0.7 < rate.high and rate.value == 0.3

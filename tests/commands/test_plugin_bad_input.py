@@ -137,6 +137,23 @@ def test_a_run_does_not_go_on_with_another_way_from_level_to_level(
     assert not (tmp_path / "run").exists()
 
 
+def test_learned_maps_that_are_left_behind_are_named(
+    train: list[str], run_of: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"--init_run={run_of(plugin_upsample='points')}", "--plugin_upsample=bilinear", "--image_size=64"]
+    assert main([*train, *words, "--num_selects=32,24,4"]) == 0
+    assert "learned maps from level to level" in capsys.readouterr().err
+
+
+def test_a_run_does_not_go_on_with_other_taps(
+    train: list[str], run_of: Callable[..., Path], refused: Refused, tmp_path: Path
+) -> None:
+    """The blocks of a transformer are alike: the weights of one level would fit another."""
+    words = [f"--init_run={run_of()}", "--image_size=60", "--plugin_taps=p2,p3", "--num_selects=32,24"]
+    refused([*train, *words], "taps p2,p3,p4, here they are on p2,p3", "--plugin_taps=p2,p3,p4", "--noinit_head")
+    assert not (tmp_path / "run").exists()
+
+
 def test_one_class_is_refused(
     train: list[str], refused: Refused, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

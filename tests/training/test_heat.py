@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from fgtl.data.knobs import ViewKnobs
+from fgtl.errors import UsageError
 from fgtl.heads.classifier import Classifier
 from fgtl.heads.linear import LinearHead
 from fgtl.heads.plugin import PluginHead
@@ -124,6 +126,26 @@ def test_pictures_of_tokens_say_which_points_have_no_place(tokens: Classifier, i
     )
     sheet = pictures.sheet()
     assert sheet.width > 5 * PANEL and sheet.height > 3 * PANEL
+
+
+def test_a_class_that_is_out_of_the_question_has_a_dark_map(bright: Classifier, images: np.ndarray) -> None:
+    """Its softmax may round to 0 everywhere; a warning would be an error here."""
+    data = file_of(images[0])
+    heat = next(HeatFinder(bright, KNOBS)([data]))
+    dark = replace(heat, levels=tuple(replace(one, class_map=np.zeros_like(one.class_map)) for one in heat.levels))
+    with np.errstate(all="raise"):
+        HeatPictures(data, "noise", dark, ("a", "b", "c")).sheet()
+    assert dark.largest > 0
+
+
+def test_a_backbone_without_maps_is_refused() -> None:
+    with bright_networks():
+        from bright_network import linear_classifier
+
+        model = linear_classifier(3)
+    model.backbone.taps = ()
+    with pytest.raises(UsageError, match="gives a vector and no maps"):
+        HeatFinder(model, KNOBS)
 
 
 def test_a_head_that_is_one_has_energy_only(images: np.ndarray) -> None:

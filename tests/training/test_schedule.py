@@ -91,6 +91,14 @@ def test_late_cosine_is_the_plug_in_papers_at_every_step(reference, name, warmup
     assert len(expected) == 21
 
 
+def test_late_cosine_keeps_its_digits_to_the_last_step():
+    """1 + cos loses them in float32: with no warm-up the last rates are a millionth of the first."""
+    rate = rates_of(6000, 16, schedule="late_cosine", learning_rate=5e-4, epochs=50)
+    for step in (18_000, 18_700, 18_748, 18_749):
+        expected = 1e-12 + 5e-4 * math.sin(math.pi / 2 * (18_750 - step) / 18_750) ** 2
+        assert rate(step) == pytest.approx(expected, rel=1e-5), step
+
+
 def test_late_cosine_takes_a_warm_up_of_one_step_and_an_end():
     rate = rates_of(100, 10, schedule="late_cosine", epochs=4, warmup_steps=1)
     assert [rate(0), rate(1)] == pytest.approx([1e-9, 0.01])
